@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make help tells the targets.
+VERSION := $(shell cat VERSION)
+KVER ?= $(shell ls /lib/modules 2>/dev/null | grep -E '^6\.1\.' | sort -V | tail -n 1)
+KDIR ?= /lib/modules/$(KVER)/build
+B := $(CURDIR)/build
+KB := $(B)/kmod/$(KVER)
+
+.PHONY: help deps all modules userspace clean
+
+help:
+	@echo 'make deps       install what is missing to build and test (Debian, root)'
+	@echo 'make all        module for KVER (or KDIR), daemon and command'
+	@echo 'make modules    the module: build/kmod/KVER/vmfastmig.ko'
+	@echo 'make userspace  vmfastmigd and vmfastmig: build/userspace/'
+
+deps:
+	@tests/rig/deps.sh
+
+all: modules userspace
+
+# The kernel's build writes beside its sources: it gets a copy of them.
+modules:
+	@mkdir -p $(KB)
+	@cp -ruT kmod $(KB)/kmod && cp -ruT rdma $(KB)/rdma && cp -u Kbuild $(KB)/
+	$(MAKE) -C $(KDIR) M=$(KB) VMFM_VERSION=$(VERSION) modules
+
+userspace:
+	$(MAKE) -C userspace O=$(B)/userspace all
+
+clean:
+	rm -rf $(B)

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which pages were written.
+ *
+ * The guarantee. vmfm_block_take() takes a set of marked pages and promises:
+ * each taken page, as read after it returns, holds every write that happened
+ * before it revoked write access; every later write marks the page again.
+ *
+ *  1. take: the marks are exchanged with zero.
+ *  2. fence: the folios of the taken pages are locked. region_page_mkwrite()
+ *     marks with the folio locked and it stays locked until the writable entry
+ *     is installed: who set a taken mark has its entry in place by now. Page
+ *     migration holds the same lock while it has entries replaced by markers.
+ *  3. protect: write access to the taken pages is revoked in every mapping,
+ *     with the locks held. KVM's entries go with them, by MMU notifier.
+ *     From here on the next write through a page table faults and marks.
+ *  4. reference rule: a folio with references that neither the page cache nor
+ *     its mappings explain may be written by DMA, or by number, without any
+ *     fault. Its taken pages are marked again at once: they are sent in this
+ *     round and stay to be sent. Who takes a writable reference after step 3
+ *     faults first. Who took one before is seen here, or has let go of it, and
+ *     then what it wrote is in the page.
+ *
+ * Holes. A mark without a page is a punched range (or a fault that has not
+ * added its page yet, whose mark comes later): the page is zero. Punching holds
+ * the invalidate lock from removing the pages to marking them, and the take
+ * holds it shared.
+ *
+ * Huge pages. A write fault on an empty PMD marks one page and would then map
+ * all 2 MiB writable. vmfm_dirty_prepare_fault() installs the page table first,
+ * so that only 4 KiB are. Where that was not done (the fault began before
+ * tracking did), vmfm_dirty_mark_fault() marks the whole folio and notes that
+ * the block may be writable by PMD, for protect to know.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/rcupdate_wait.h>
+#include <linux/percpu.h>
+#include <linux/rmap.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include <asm/pgalloc.h>
+
+#include "compat/compat.h"
+#include "dirty.h"
+#include "fs.h"
+#include "mapping.h"
+#include "trace.h"
+
+static unsigned long mark(struct vmfm_dirty *dirty, pgoff_t first, unsigned long pages)
+{
+	pgoff_t end = min(first + pages, dirty->pages);
+	unsigned long fresh = 0;
+
+	for (; first < end; first++)
+		if (!test_bit(first, dirty->map) && !test_and_set_bit(first, dirty->map))
+			fresh++;
+	if (fresh)
+		this_cpu_add(*dirty->marked, fresh);
+	return fresh;
+}
+
+void vmfm_dirty_mark_range(struct vmfm_region *region, pgoff_t first, unsigned long pages)
+{
+	struct vmfm_dirty *dirty;
+
+	rcu_read_lock();
+	dirty = rcu_dereference(region->dirty);
+	if (dirty)
+		mark(dirty, first, pages);
+	rcu_read_unlock();
+}
+
+static bool maps_by_table(pmd_t *pmd)
+{
+	pmd_t val = READ_ONCE(*pmd);
+
+	return !pmd_none(val) && !pmd_trans_huge(val) && !pmd_devmap(val) && pmd_present(val);
+}
+
+void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
+			   struct folio *folio)
+{
+	pgoff_t index = folio->index + folio_page_idx(folio, vmf->page);
+	struct vmfm_dirty *dirty;
+
+	rcu_read_lock();
+	dirty = rcu_dereference(region->dirty);
+	if (!dirty)
+		goto out;
+	if (folio_test_large(folio) && !maps_by_table(vmf->pmd)) {
+		set_bit(index >> VMFM_BLOCK_SHIFT, dirty->pmd);
+		mark(dirty, folio->index, folio_nr_pages(folio));
+	} else {
+		mark(dirty, index, 1);
+	}
+	trace_vmfm_mark(&region->inode, index);
+out:
+	rcu_read_unlock();
+}
+
+/*
+ * Called from ->fault: the caller has a page table at hand exactly when the PMD
+ * is empty (it must not allocate with the page locked). Install it.
+ */
+void vmfm_dirty_prepare_fault(struct vmfm_region *region, struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *ptl;
+
+	if (!(vmf->flags & FAULT_FLAG_WRITE) || !vmf->prealloc_pte ||
+	    !rcu_access_pointer(region->dirty))
+		return;
+	ptl = pmd_lock(mm, vmf->pmd);
+	if (pmd_none(*vmf->pmd)) {
+		mm_inc_nr_ptes(mm);
+		smp_wmb();	/* a walker that sees the table sees it zeroed */
+		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+		vmf->prealloc_pte = NULL;
+	}
+	spin_unlock(ptl);
+}
+
+static void free_dirty(struct vmfm_dirty *dirty)
+{
+	if (!dirty)
+		return;
+	free_percpu(dirty->marked);
+	kvfree(dirty->pmd);
+	kvfree(dirty->map);
+	kfree(dirty);
+}
+
+static unsigned long *alloc_bits(unsigned long bits)
+{
+	return kvcalloc(BITS_TO_LONGS(bits), sizeof(long), GFP_KERNEL_ACCOUNT);
+}
+
+static struct vmfm_dirty *alloc_dirty(unsigned long pages)
+{
+	struct vmfm_dirty *dirty = kzalloc(sizeof(*dirty), GFP_KERNEL);
+
+	if (!dirty)
+		return NULL;
+	dirty->pages = pages;
+	dirty->map = alloc_bits(round_up(pages, VMFM_BLOCK_PAGES));
+	dirty->pmd = alloc_bits(DIV_ROUND_UP(pages, VMFM_BLOCK_PAGES));
+	dirty->marked = alloc_percpu(long);
+	if (dirty->map && dirty->pmd && dirty->marked)
+		return dirty;
+	free_dirty(dirty);
+	return NULL;
+}
+
+/* Calls @each for every folio present; returns their pages. */
+static unsigned long each_folio(struct vmfm_region *region,
+				void (*each)(struct folio *folio, void *arg), void *arg)
+{
+	XA_STATE(xas, &region->inode.i_mapping->i_pages, 0);
+	unsigned long pages = 0;
+	struct folio *folio;
+
+	rcu_read_lock();
+	xas_for_each(&xas, folio, ULONG_MAX) {
+		if (xas_retry(&xas, folio) || xa_is_value(folio))
+			continue;
+		if (!folio_try_get(folio))
+			continue;	/* being freed: no longer part of the file */
+		if (folio == xas_reload(&xas)) {
+			each(folio, arg);
+			pages += folio_nr_pages(folio);
+		}
+		folio_put(folio);
+		if (need_resched()) {
+			xas_pause(&xas);
+			cond_resched_rcu();
+		}
+	}
+	rcu_read_unlock();
+	return pages;
+}
+
+static void mark_present(struct folio *folio, void *arg)
+{
+	mark(arg, folio->index, folio_nr_pages(folio));
+}
+
+struct pin_scan {
+	unsigned long *candidates;	/* a bit per page: pinned in every scan so far */
+	bool first;
+	unsigned long pinned;
+};
+
+static void scan_pin(struct folio *folio, void *arg)
+{
+	struct pin_scan *scan = arg;
+	bool pinned = folio_maybe_dma_pinned(folio);
+
+	if (scan->first && pinned)
+		__set_bit(folio->index, scan->candidates);
+	else if (!pinned)
+		__clear_bit(folio->index, scan->candidates);
+	if (test_bit(folio->index, scan->candidates))
+		scan->pinned++;
+}
+
+/* Pins of I/O in flight go away; one that stays is a device that maps the page. */
+static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, unsigned long *pinned)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(wait_ms);
+	struct pin_scan scan = { .first = true };
+	int err = 0;
+
+	scan.candidates = alloc_bits(round_up(vmfm_region_pages(region), VMFM_BLOCK_PAGES));
+	if (!scan.candidates)
+		return -ENOMEM;
+	for (;;) {
+		scan.pinned = 0;
+		filemap_invalidate_lock_shared(region->inode.i_mapping);
+		each_folio(region, scan_pin, &scan);
+		filemap_invalidate_unlock_shared(region->inode.i_mapping);
+		if (!scan.pinned)
+			break;
+		if (time_after(jiffies, deadline)) {
+			*pinned = scan.pinned;
+			err = -EBUSY;
+			break;
+		}
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		scan.first = false;
+		schedule_timeout_killable(msecs_to_jiffies(50));
+	}
+	kvfree(scan.candidates);
+	return err;
+}
+
+int vmfm_dirty_start(struct vmfm_region *region, unsigned int pin_wait_ms,
+		     unsigned long *present, unsigned long *pinned)
+{
+	struct vmfm_dirty *dirty;
+	int err = refuse_pins(region, pin_wait_ms, pinned);
+
+	if (err)
+		return err;
+	dirty = alloc_dirty(vmfm_region_pages(region));
+	if (!dirty)
+		return -ENOMEM;
+	bitmap_fill(dirty->pmd, DIV_ROUND_UP(dirty->pages, VMFM_BLOCK_PAGES));
+	rcu_assign_pointer(region->dirty, dirty);
+	/*
+	 * A fault that saw no tracking and did not mark has added its page
+	 * before it looked: after this wait the walk below finds that page.
+	 */
+	synchronize_rcu();
+	filemap_invalidate_lock_shared(region->inode.i_mapping);
+	*present = each_folio(region, mark_present, dirty);
+	filemap_invalidate_unlock_shared(region->inode.i_mapping);
+	return 0;
+}
+
+/* Write access that is still revoked comes back fault by fault, unmarked. */
+void vmfm_dirty_stop(struct vmfm_region *region)
+{
+	struct vmfm_dirty *dirty = rcu_replace_pointer(region->dirty, NULL, true);
+
+	if (!dirty)
+		return;
+	synchronize_rcu();
+	free_dirty(dirty);
+}
+
+/* The owner of the tracking reads it without RCU: only it ends the tracking. */
+static struct vmfm_dirty *owned(struct vmfm_region *region)
+{
+	return rcu_dereference_protected(region->dirty, true);
+}
+
+unsigned long vmfm_dirty_marked(struct vmfm_region *region)
+{
+	struct vmfm_dirty *dirty;
+	unsigned long sum = 0;
+	int cpu;
+
+	rcu_read_lock();
+	dirty = rcu_dereference(region->dirty);
+	if (dirty)
+		for_each_possible_cpu(cpu)
+			sum += *per_cpu_ptr(dirty->marked, cpu);
+	rcu_read_unlock();
+	return sum;
+}
+
+unsigned long vmfm_dirty_pages(struct vmfm_region *region)
+{
+	struct vmfm_dirty *dirty;
+	long pages = 0;
+
+	rcu_read_lock();
+	dirty = rcu_dereference(region->dirty);
+	if (dirty)	/* taken first: what was taken was marked before */
+		pages = -atomic_long_read(&dirty->taken);
+	rcu_read_unlock();
+	smp_rmb();
+	pages += vmfm_dirty_marked(region);
+	return max(pages, 0L);
+}
+
+pgoff_t vmfm_dirty_next(struct vmfm_region *region, pgoff_t index)
+{
+	struct vmfm_dirty *dirty = owned(region);
+
+	return find_next_bit(dirty->map, dirty->pages, index);
+}
+
+/* Step 1. Returns how many marks there were. */
+static unsigned int take_marks(struct vmfm_dirty *dirty, struct vmfm_block *block)
+{
+	unsigned long *words = dirty->map + BIT_WORD(block->first);
+	unsigned int i;
+
+	for (i = 0; i < BITS_TO_LONGS(VMFM_BLOCK_PAGES); i++)
+		block->taken[i] = READ_ONCE(words[i]) ? xchg(&words[i], 0) : 0;
+	return bitmap_weight(block->taken, VMFM_BLOCK_PAGES);
+}
+
+/*
+ * Step 2. Locks in ascending order; nobody else holds one folio's lock here
+ * while waiting for another's.
+ */
+static void lock_folios(struct vmfm_block *block)
+{
+	struct address_space *mapping = block->region->inode.i_mapping;
+	struct folio *folio = NULL;
+	unsigned int i;
+
+	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
+		pgoff_t index = block->first + i;
+
+		if (!folio || index >= folio->index + folio_nr_pages(folio)) {
+			folio = vmfm_lock_folio(mapping, index);
+			if (folio)
+				block->locked[block->folios++] = folio;
+		}
+		block->folio[i] = folio;
+		if (!folio) {
+			__clear_bit(i, block->taken);
+			__set_bit(i, block->holes);
+		}
+	}
+}
+
+/* Step 3. */
+static void protect(struct vmfm_dirty *dirty, struct vmfm_block *block)
+{
+	struct address_space *mapping = block->region->inode.i_mapping;
+	unsigned long first = find_first_bit(block->taken, VMFM_BLOCK_PAGES);
+	unsigned long last = find_last_bit(block->taken, VMFM_BLOCK_PAGES);
+	u64 start_ns = ktime_get_ns();
+
+	if (folio_test_large(block->locked[0]) &&
+	    test_and_clear_bit(block->first >> VMFM_BLOCK_SHIFT, dirty->pmd))
+		folio_mkclean(block->locked[0]);
+	else
+		wp_shared_mapping_range(mapping, block->first + first, last - first + 1);
+	block->protect_ns = ktime_get_ns() - start_ns;
+	trace_vmfm_protect(&block->region->inode, block->first + first, last - first + 1,
+			   block->protect_ns);
+}
+
+/*
+ * References that are not the page cache's, the mappings' or this take's own.
+ * The count is read before the mappings: with the folio locked mappings only go
+ * away, each before its reference does, so that the difference is never less
+ * than what others hold. Any difference counts, should they go away meanwhile.
+ */
+static bool has_other_references(struct folio *folio)
+{
+	long count = folio_ref_count(folio);
+
+	smp_rmb();	/* the count first; pairs with the atomics of rmap */
+	return count - folio_nr_pages(folio) - 1 != vmfm_folio_mapcount(folio);
+}
+
+/* Step 4. */
+static void keep_referenced(struct vmfm_dirty *dirty, struct vmfm_block *block)
+{
+	bool keep = false;
+	struct folio *last = NULL;
+	unsigned int i;
+
+	smp_mb();	/* entries revoked before references are counted */
+	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
+		if (block->folio[i] != last) {
+			last = block->folio[i];
+			keep = has_other_references(last);
+		}
+		if (keep) {
+			mark(dirty, block->first + i, 1);
+			block->kept++;
+		}
+	}
+}
+
+void vmfm_block_take(struct vmfm_block *block, struct vmfm_region *region, pgoff_t first)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	struct vmfm_dirty *dirty = owned(region);
+	unsigned int marks, i;
+
+	block->region = region;
+	block->first = first;
+	block->folios = 0;
+	block->kept = 0;
+	block->protect_ns = 0;
+	bitmap_zero(block->holes, VMFM_BLOCK_PAGES);
+
+	filemap_invalidate_lock_shared(mapping);
+	marks = take_marks(dirty, block);
+	lock_folios(block);
+	if (block->folios) {
+		protect(dirty, block);
+		keep_referenced(dirty, block);
+	}
+	for (i = 0; i < block->folios; i++)
+		folio_unlock(block->locked[i]);
+	filemap_invalidate_unlock_shared(mapping);
+
+	atomic_long_add(marks, &dirty->taken);
+	trace_vmfm_take(&region->inode, first, marks, block->kept);
+}
+
+void vmfm_block_put(struct vmfm_block *block)
+{
+	unsigned int i;
+
+	for (i = 0; i < block->folios; i++)
+		folio_put(block->locked[i]);
+	block->folios = 0;
+}
+
+static void drain_batch(struct work_struct *work)
+{
+	vmfm_lru_drain_cpu();
+}
+
+void vmfm_dirty_drain_batches(void)
+{
+	struct work_struct __percpu *works = alloc_percpu(struct work_struct);
+	int cpu;
+
+	if (!works)
+		return;	/* the rule then keeps more than it needs to */
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		struct work_struct *work = per_cpu_ptr(works, cpu);
+
+		INIT_WORK(work, drain_batch);
+		schedule_work_on(cpu, work);
+	}
+	for_each_online_cpu(cpu)
+		flush_work(per_cpu_ptr(works, cpu));
+	cpus_read_unlock();
+	free_percpu(works);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMFM_DIRTY_H
+#define VMFM_DIRTY_H
+
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+
+#include "mapping.h"
+
+struct vmfm_region;
+
+/* The marks of one tracked region. */
+struct vmfm_dirty {
+	unsigned long pages;
+	unsigned long *map;		/* a bit per page: written since last taken */
+	unsigned long *pmd;		/* a bit per block: may be mapped writable by PMD */
+	long __percpu *marked;		/* marks that found the bit clear */
+	atomic_long_t taken;
+};
+
+/* What one step of a round works on: the taken pages of one block. */
+struct vmfm_block {
+	struct vmfm_region *region;
+	pgoff_t first;				/* page index of the block */
+	DECLARE_BITMAP(taken, VMFM_BLOCK_PAGES);	/* present, to be sent */
+	DECLARE_BITMAP(holes, VMFM_BLOCK_PAGES);	/* taken, and not present: zero */
+	unsigned int kept;			/* of the taken: marked again by the reference rule */
+	u64 protect_ns;
+	unsigned int folios;
+	struct folio *folio[VMFM_BLOCK_PAGES];	/* of page i, referenced once each */
+	struct folio *locked[VMFM_BLOCK_PAGES];	/* the distinct ones, ascending */
+};
+
+/*
+ * Starts tracking: pages present are marked, later writes mark. Blocks may be
+ * mapped writable still; the first take of each revokes that.
+ * -ENOMEM; -EBUSY when pages stay pinned for @pin_wait_ms, their number then in
+ * @pinned; -EINTR on a fatal signal.
+ */
+int vmfm_dirty_start(struct vmfm_region *region, unsigned int pin_wait_ms,
+		     unsigned long *present, unsigned long *pinned);
+void vmfm_dirty_stop(struct vmfm_region *region);
+
+void vmfm_dirty_prepare_fault(struct vmfm_region *region, struct vm_fault *vmf);
+void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
+			   struct folio *folio);
+void vmfm_dirty_mark_range(struct vmfm_region *region, pgoff_t first, unsigned long pages);
+
+/* Pages marked now; all marks ever. Exact while nobody writes. */
+unsigned long vmfm_dirty_pages(struct vmfm_region *region);
+unsigned long vmfm_dirty_marked(struct vmfm_region *region);
+
+/* The first page at or after @index that is marked, or the region's end. */
+pgoff_t vmfm_dirty_next(struct vmfm_region *region, pgoff_t index);
+
+/*
+ * Takes the marks of the block at @first, fences, protects, and applies the
+ * reference rule: see dirty.c for what it then promises. The owner of the
+ * tracking calls it, one call at a time; vmfm_block_put() ends it.
+ */
+void vmfm_block_take(struct vmfm_block *block, struct vmfm_region *region, pgoff_t first);
+void vmfm_block_put(struct vmfm_block *block);
+
+/* Has every CPU let go of the references its batches of new pages hold. */
+void vmfm_dirty_drain_batches(void);
+
+#endif

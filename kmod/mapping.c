@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pages of a region: allocation, faults, holes.
+ *
+ * Every page is dirty from birth and stays so. Nothing ever writes it back, and
+ * a clean large folio that cannot be split would be dropped whole when a part
+ * of it is punched.
+ *
+ * Pages enter the page cache with the invalidate lock held shared, and leave it
+ * with the lock held exclusively, so that counting what left is exact.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/rcupdate_wait.h>
+#include <linux/pagevec.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+#include <linux/falloc.h>
+
+#include "compat/compat.h"
+#include "dirty.h"
+#include "fs.h"
+#include "mapping.h"
+
+unsigned int vmfm_huge = 1;
+
+#define HUGE_GFP ((GFP_TRANSHUGE & ~__GFP_MOVABLE) | __GFP_NOWARN | __GFP_NORETRY)
+
+static void clear_folio(struct folio *folio)
+{
+	long i, nr = folio_nr_pages(folio);
+
+	for (i = 0; i < nr; i++) {
+		clear_highpage(folio_page(folio, i));
+		cond_resched();
+	}
+}
+
+/* A new folio of that order holding @index, in the page cache and locked. */
+static struct folio *add_folio(struct vmfm_region *region, pgoff_t index,
+			       unsigned int order, gfp_t gfp)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	long pages = 1L << order;
+	struct folio *folio;
+	int err;
+
+	err = vmfm_region_charge(region, pages);
+	if (err)
+		return ERR_PTR(err);
+	folio = filemap_alloc_folio(gfp, order);
+	if (!folio) {
+		err = -ENOMEM;
+		goto uncharge;
+	}
+	clear_folio(folio);
+	folio_mark_uptodate(folio);
+	err = filemap_add_folio(mapping, folio, round_down(index, pages), gfp);
+	if (err) {
+		folio_put(folio);
+		goto uncharge;
+	}
+	folio_mark_dirty(folio);
+	return folio;
+
+uncharge:
+	vmfm_region_uncharge(region, pages);
+	return ERR_PTR(err);
+}
+
+/* Whether the whole block around @index may be one folio. */
+static bool block_fits(struct vmfm_region *region, pgoff_t index)
+{
+	pgoff_t first = round_down(index, VMFM_BLOCK_PAGES);
+	loff_t start = (loff_t)first << PAGE_SHIFT;
+
+	return READ_ONCE(vmfm_huge) &&
+	       first + VMFM_BLOCK_PAGES <= i_size_read(&region->inode) >> PAGE_SHIFT &&
+	       !filemap_range_has_page(region->inode.i_mapping, start,
+				       start + HPAGE_PMD_SIZE - 1);
+}
+
+struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	struct folio *folio;
+
+	for (;;) {
+		folio = vmfm_lock_folio(mapping, index);
+		if (folio)
+			return folio;
+		if (block_fits(region, index)) {
+			folio = add_folio(region, index, HPAGE_PMD_ORDER, HUGE_GFP);
+			if (!IS_ERR(folio))
+				return folio;
+		}
+		folio = add_folio(region, index, 0, mapping_gfp_mask(mapping));
+		if (!IS_ERR(folio) || PTR_ERR(folio) != -EEXIST)
+			return folio;
+	}
+}
+
+void vmfm_region_recount(struct vmfm_region *region)
+{
+	unsigned long present = READ_ONCE(region->inode.i_mapping->nrpages);
+	unsigned long charged = atomic_long_read(&region->charged_pages);
+
+	lockdep_assert_held_write(&region->inode.i_mapping->invalidate_lock);
+	if (charged > present)
+		vmfm_region_uncharge(region, charged - present);
+}
+
+void vmfm_region_discard(struct vmfm_region *region)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+
+	filemap_invalidate_lock(mapping);
+	unmap_mapping_pages(mapping, 0, 0, false);
+	truncate_inode_pages(mapping, 0);
+	vmfm_region_recount(region);
+	filemap_invalidate_unlock(mapping);
+}
+
+unsigned long vmfm_region_huge_pages(struct vmfm_region *region)
+{
+	unsigned long huge = 0;
+	struct folio *folio;
+	XA_STATE(xas, &region->inode.i_mapping->i_pages, 0);
+
+	rcu_read_lock();
+	xas_for_each(&xas, folio, ULONG_MAX) {
+		if (xas_retry(&xas, folio) || xa_is_value(folio))
+			continue;
+		if (folio_test_large(folio))
+			huge += folio_nr_pages(folio);
+		if (need_resched()) {
+			xas_pause(&xas);
+			cond_resched_rcu();
+		}
+	}
+	rcu_read_unlock();
+	return huge;
+}
+
+static vm_fault_t fault_error(long err)
+{
+	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+static vm_fault_t region_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct vmfm_region *region = vmfm_region(inode);
+	vm_fault_t ret = VM_FAULT_LOCKED;
+	struct folio *folio;
+
+	vmfm_dirty_prepare_fault(region, vmf);
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	if (vmf->pgoff >= vmfm_region_pages(region)) {
+		ret = VM_FAULT_SIGBUS;
+		goto unlock;
+	}
+	folio = vmfm_region_folio(region, vmf->pgoff);
+	if (IS_ERR(folio))
+		ret = fault_error(PTR_ERR(folio));
+	else
+		vmf->page = folio_file_page(folio, vmf->pgoff);
+unlock:
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return ret;
+}
+
+/*
+ * Every first write through any page table comes here, and returns with the
+ * folio locked. The caller installs the writable entry before it unlocks: a
+ * round that locks the folio after taking its mark finds the entry in place.
+ */
+static vm_fault_t region_page_mkwrite(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct folio *folio = page_folio(vmf->page);
+
+	folio_lock(folio);
+	if (folio->mapping != inode->i_mapping) {
+		folio_unlock(folio);
+		return VM_FAULT_NOPAGE;
+	}
+	vmfm_dirty_mark_fault(vmfm_region(inode), vmf, folio);
+	return VM_FAULT_LOCKED;
+}
+
+static const struct vm_operations_struct region_vm_ops = {
+	.fault = region_fault,
+	.map_pages = filemap_map_pages,
+	.page_mkwrite = region_page_mkwrite,
+};
+
+static int region_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	file_accessed(file);
+	vma->vm_ops = &region_vm_ops;
+	return 0;
+}
+
+/* For diagnosis: holes read as zeros and stay holes. */
+static ssize_t region_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t done = 0;
+
+	while (iov_iter_count(to) && iocb->ki_pos < i_size_read(inode)) {
+		size_t offset = offset_in_page(iocb->ki_pos);
+		size_t want = min_t(u64, PAGE_SIZE - offset, i_size_read(inode) - iocb->ki_pos);
+		pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
+		struct folio *folio = vmfm_find_folio(inode->i_mapping, index);
+		size_t got;
+
+		if (folio) {
+			got = copy_page_to_iter(folio_file_page(folio, index), offset, want, to);
+			folio_put(folio);
+		} else {
+			got = iov_iter_zero(min(want, iov_iter_count(to)), to);
+		}
+		if (!got)
+			return done ? done : -EFAULT;
+		iocb->ki_pos += got;
+		done += got;
+		if (fatal_signal_pending(current))
+			return done;
+		cond_resched();
+	}
+	return done;
+}
+
+static long preallocate(struct vmfm_region *region, pgoff_t first, pgoff_t end)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	struct folio *folio;
+
+	while (first < end) {
+		if (signal_pending(current))
+			return -EINTR;
+		filemap_invalidate_lock_shared(mapping);
+		folio = vmfm_region_folio(region, first);
+		filemap_invalidate_unlock_shared(mapping);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		first = folio->index + folio_nr_pages(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+	return 0;
+}
+
+static long punch_hole(struct vmfm_region *region, loff_t start, loff_t end)
+{
+	struct inode *inode = &region->inode;
+	pgoff_t first = start >> PAGE_SHIFT;
+	long err = 0;
+
+	end = min(end, i_size_read(inode));
+	if (start >= end)
+		return 0;
+	/* No round can stand between the hole and its mark: it takes the lock shared. */
+	filemap_invalidate_lock(inode->i_mapping);
+	if (READ_ONCE(region->sink)) {
+		err = -EBUSY;	/* the pages have keys */
+	} else {
+		truncate_pagecache_range(inode, start, end - 1);
+		vmfm_dirty_mark_range(region, first, DIV_ROUND_UP(end, PAGE_SIZE) - first);
+		vmfm_region_recount(region);
+	}
+	filemap_invalidate_unlock(inode->i_mapping);
+	return err;
+}
+
+static long region_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	struct vmfm_region *region = vmfm_region(inode);
+	loff_t end = offset + len;
+	long err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+
+	inode_lock(inode);
+	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		err = punch_hole(region, offset, end);
+		goto unlock;
+	}
+	err = inode_newsize_ok(inode, end);
+	if (err)
+		goto unlock;
+	if (end > i_size_read(inode)) {
+		err = -EBUSY;
+		if (region->session)
+			goto unlock;
+		if (!(mode & FALLOC_FL_KEEP_SIZE))
+			i_size_write(inode, end);
+	}
+	err = preallocate(region, offset >> PAGE_SHIFT,
+			  DIV_ROUND_UP(min(end, i_size_read(inode)), PAGE_SIZE));
+unlock:
+	inode_unlock(inode);
+	return err;
+}
+
+const struct file_operations vmfm_file_ops = {
+	.llseek = generic_file_llseek,
+	.read_iter = region_read_iter,
+	.mmap = region_mmap,
+	.fallocate = region_fallocate,
+	.fsync = noop_fsync,
+	.get_unmapped_area = thp_get_unmapped_area,
+};
+
+/*
+ * Never: migration replaces page table entries by markers that write protection
+ * walks past. (Rounds protect with the folio locked, as migration does, and so
+ * would be right even then.)
+ */
+static int region_migrate_folio(struct address_space *mapping, struct folio *dst,
+				struct folio *src, enum migrate_mode mode)
+{
+	return -EBUSY;
+}
+
+const struct address_space_operations vmfm_aops = {
+	.dirty_folio = noop_dirty_folio,
+	.migrate_folio = region_migrate_folio,
+};

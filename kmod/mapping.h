@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMFM_MAPPING_H
+#define VMFM_MAPPING_H
+
+#include <linux/huge_mm.h>
+#include <linux/pagemap.h>
+
+struct vmfm_region;
+
+/* A block is what one PMD maps: 2 MiB, 512 pages. */
+#define VMFM_BLOCK_PAGES	HPAGE_PMD_NR
+#define VMFM_BLOCK_SHIFT	(HPAGE_PMD_SHIFT - PAGE_SHIFT)
+
+extern const struct address_space_operations vmfm_aops;
+extern const struct file_operations vmfm_file_ops;
+
+extern unsigned int vmfm_huge;	/* parameter: use 2 MiB folios */
+
+/*
+ * The folio at @index, locked and referenced, zeroed when it is new; or ERR_PTR:
+ * -ENOSPC (quota), -ENOMEM (memory or memcg). The caller holds the mapping's
+ * invalidate lock, shared or not.
+ */
+struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index);
+
+/* Drops all pages. */
+void vmfm_region_discard(struct vmfm_region *region);
+
+/* Gives back the quota of pages that left the page cache. */
+void vmfm_region_recount(struct vmfm_region *region);
+
+/* Pages in 2 MiB folios. */
+unsigned long vmfm_region_huge_pages(struct vmfm_region *region);
+
+#endif

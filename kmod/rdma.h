@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the three rdma_*.c files share. Nobody else includes it. */
+#ifndef VMFM_RDMA_H
+#define VMFM_RDMA_H
+
+#include <linux/completion.h>
+#include <linux/scatterlist.h>
+#include <linux/workqueue.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/rdma_cm.h>
+
+#include "../rdma/wire.h"
+#include "session.h"
+#include "xport.h"
+
+#define VMFM_FIRST_CREDITS	64	/* what a source may send before ACCEPT */
+#define VMFM_MAX_AHEAD		1024
+#define VMFM_SEND_SLOTS		2048
+#define VMFM_DRAIN_SLOTS	4	/* for what ib_drain_qp() posts */
+
+enum vmfm_grant_state { VMFM_GRANT_NONE, VMFM_GRANT_ASKED, VMFM_GRANT_GIVEN };
+
+/* Source: the key of one chunk. */
+struct vmfm_grant {
+	u64 iova;
+	u32 rkey;
+	u32 state;		/* GIVEN is stored with release, after the key */
+};
+
+/* Sink: one chunk with its pages and its key. */
+struct vmfm_chunk {
+	struct vmfm_xport *xport;
+	struct ib_mr *mr;
+	struct ib_cqe cqe;
+	struct ib_reg_wr wr;
+	struct sg_table sg;
+	int mapped;		/* entries after DMA mapping */
+};
+
+struct vmfm_rx {
+	struct vmfm_xport *xport;
+	struct ib_cqe cqe;
+	struct list_head node;
+	u64 dma;
+	struct vmfm_msg msg;
+};
+
+struct vmfm_xport {
+	struct vmfm_session *session;
+	struct rdma_cm_id *listen;	/* sink */
+	struct rdma_cm_id *id;
+	struct ib_pd *pd;
+	struct ib_cq *send_cq;
+	struct ib_cq *recv_cq;
+	bool qp;
+	unsigned int ahead;		/* chunk requests that may be outstanding */
+	unsigned int chunk_pages;
+	unsigned int max_sge;
+
+	struct completion cm_done;	/* source: the step of connecting ended */
+	int cm_error;
+	atomic_t taken;			/* sink: the one connection was accepted */
+	bool closing;
+
+	struct vmfm_rx *rx;
+	unsigned int rx_count;
+	spinlock_t lock;		/* inbox, batches */
+	struct list_head inbox;
+	struct list_head batches;
+	struct work_struct inbox_work;
+	atomic_t slots;			/* free in the send queue */
+	atomic_t credits;		/* source: messages the sink can take */
+	unsigned int owed;		/* sink: buffers given back and not told */
+
+	/* Source; the inbox writes, the worker waits on session->wait. */
+	struct vmfm_grant **grants;	/* [region][chunk] */
+	atomic_t asked;
+	bool accepted;
+	bool done;
+	u32 round_acked;
+
+	/* Sink; the inbox alone. */
+	struct vmfm_chunk ***chunks;	/* [region][chunk] */
+	unsigned int agreed;		/* regions */
+};
+
+/* rdma_cm.c */
+void vmfm_xport_free(struct vmfm_xport *xport);
+
+/* rdma_io.c */
+void vmfm_read_inbox(struct work_struct *work);
+int vmfm_qp_create(struct vmfm_xport *xport);
+void vmfm_qp_destroy(struct vmfm_xport *xport);	/* no completion comes after it */
+int vmfm_post(struct vmfm_xport *xport, struct ib_send_wr *wr, unsigned int slots);
+/* Behind @first (may be NULL), in the same post. */
+int vmfm_send(struct vmfm_xport *xport, struct vmfm_msg *msg, struct ib_send_wr *first);
+int vmfm_send_credit(struct vmfm_xport *xport, const struct vmfm_msg *msg);
+void vmfm_send_wait_all(struct vmfm_xport *xport);
+void vmfm_wc_failed(struct vmfm_xport *xport, struct ib_wc *wc, const char *what);
+
+/* rdma_mr.c: the sink's half of the conversation. */
+int vmfm_sink_message(struct vmfm_xport *xport, const struct vmfm_msg *msg);
+void vmfm_sink_free_chunks(struct vmfm_xport *xport);
+
+/* rdma_source.c: the source's half. */
+int vmfm_source_message(struct vmfm_xport *xport, const struct vmfm_msg *msg);
+int vmfm_source_agree(struct vmfm_xport *xport);
+void vmfm_source_free_grants(struct vmfm_xport *xport);
+
+#endif

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sink's half of the conversation: chunks of guest RAM, allocated when the
+ * source announces them, registered and granted; holes; the ends of rounds.
+ *
+ * A chunk's pages stay in the page cache while its key is valid: a region that
+ * receives can neither be punched nor change its size. When the source is done,
+ * the one queue pair that can use the keys is destroyed before the session is
+ * DONE, and the keys with it: nothing can write the guest's pages after that.
+ */
+#include <linux/highmem.h>
+#include <linux/slab.h>
+
+#include "fs.h"
+#include "mapping.h"
+#include "rdma.h"
+#include "trace.h"
+
+#define CREDITS_TO_TELL	(VMFM_FIRST_CREDITS / 2)
+
+static int refuse(struct vmfm_xport *xport, int error, const char *why)
+{
+	struct vmfm_msg msg = {
+		.type = cpu_to_le16(VMFM_MSG_ERROR),
+		.word.error = cpu_to_le32(-error),
+	};
+
+	vmfm_send(xport, &msg, NULL);
+	vmfm_send_wait_all(xport);
+	vmfm_session_fail(xport->session, error, "%s", why);
+	return error;
+}
+
+static void reg_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct vmfm_chunk *chunk = container_of(wc->wr_cqe, struct vmfm_chunk, cqe);
+
+	if (wc->status != IB_WC_SUCCESS)
+		vmfm_wc_failed(chunk->xport, wc, "registering memory");
+}
+
+static void put_pages(struct sg_table *sg)
+{
+	struct scatterlist *entry;
+	unsigned int i;
+
+	for_each_sg(sg->sgl, entry, sg->nents, i)
+		folio_put(page_folio(sg_page(entry)));
+	sg_free_table(sg);
+}
+
+static void free_chunk(struct vmfm_chunk *chunk)
+{
+	struct vmfm_xport *xport = chunk->xport;
+
+	if (chunk->mr) {
+		ib_dereg_mr(chunk->mr);
+		atomic64_dec(&xport->session->keys);
+	}
+	if (chunk->mapped)
+		ib_dma_unmap_sg(xport->pd->device, chunk->sg.sgl, chunk->sg.nents,
+				DMA_FROM_DEVICE);
+	put_pages(&chunk->sg);
+	kfree(chunk);
+}
+
+/* The chunk's pages, allocated where they are missing, one entry per folio. */
+static int get_pages(struct vmfm_region *file, pgoff_t page, unsigned int pages,
+		     struct sg_table *sg)
+{
+	struct address_space *mapping = file->inode.i_mapping;
+	pgoff_t end = page + pages;
+	struct scatterlist *entry;
+	int err = sg_alloc_table(sg, pages, GFP_KERNEL);
+
+	if (err)
+		return err;
+	sg->nents = 0;
+	for (entry = sg->sgl; page < end; entry = sg_next(entry)) {
+		struct folio *folio;
+		unsigned long run;
+
+		filemap_invalidate_lock_shared(mapping);
+		folio = vmfm_region_folio(file, page);
+		filemap_invalidate_unlock_shared(mapping);
+		if (IS_ERR(folio)) {
+			put_pages(sg);
+			return PTR_ERR(folio);
+		}
+		folio_unlock(folio);
+		run = min(folio->index + folio_nr_pages(folio), end) - page;
+		sg_set_page(entry, folio_file_page(folio, page), run * PAGE_SIZE, 0);
+		sg->nents++;
+		page += run;
+	}
+	return 0;
+}
+
+static int register_pages(struct vmfm_chunk *chunk, pgoff_t page, unsigned int pages)
+{
+	struct vmfm_xport *xport = chunk->xport;
+	int mapped;
+
+	chunk->mr = ib_alloc_mr(xport->pd, IB_MR_TYPE_MEM_REG, xport->chunk_pages);
+	if (IS_ERR(chunk->mr)) {
+		int err = PTR_ERR(chunk->mr);
+
+		chunk->mr = NULL;
+		return err;
+	}
+	atomic64_inc(&xport->session->keys);
+	chunk->mapped = ib_dma_map_sg(xport->pd->device, chunk->sg.sgl, chunk->sg.nents,
+				      DMA_FROM_DEVICE);
+	if (!chunk->mapped)
+		return -ENOMEM;
+	mapped = ib_map_mr_sg(chunk->mr, chunk->sg.sgl, chunk->mapped, NULL, PAGE_SIZE);
+	if (mapped != chunk->mapped || chunk->mr->length != (u64)pages * PAGE_SIZE)
+		return -EIO;
+	/* The peer sees file offsets, not where the pages are. */
+	chunk->mr->iova = (u64)page << PAGE_SHIFT;
+	ib_update_fast_reg_key(chunk->mr, ib_inc_rkey(chunk->mr->rkey));
+	return 0;
+}
+
+static struct vmfm_chunk *make_chunk(struct vmfm_xport *xport, unsigned int region,
+				     pgoff_t page, unsigned int pages)
+{
+	struct vmfm_chunk *chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
+	int err;
+
+	if (!chunk)
+		return ERR_PTR(-ENOMEM);
+	chunk->xport = xport;
+	err = get_pages(xport->session->region[region].file, page, pages, &chunk->sg);
+	if (err) {
+		kfree(chunk);
+		return ERR_PTR(err);
+	}
+	err = register_pages(chunk, page, pages);
+	if (err) {
+		free_chunk(chunk);
+		return ERR_PTR(err);
+	}
+	return chunk;
+}
+
+/* The registration and the grant go in one post: the key is valid when it arrives. */
+static int grant(struct vmfm_xport *xport, struct vmfm_chunk *chunk, const struct vmfm_msg *ask)
+{
+	struct vmfm_msg msg = {
+		.type = cpu_to_le16(VMFM_MSG_GRANT),
+		.region = ask->region,
+		.range.page = ask->range.page,
+		.range.pages = ask->range.pages,
+		.range.iova = cpu_to_le64(chunk->mr->iova),
+		.range.rkey = cpu_to_le32(chunk->mr->rkey),
+	};
+
+	chunk->cqe.done = reg_done;
+	chunk->wr.wr.opcode = IB_WR_REG_MR;
+	chunk->wr.wr.wr_cqe = &chunk->cqe;
+	chunk->wr.mr = chunk->mr;
+	chunk->wr.key = chunk->mr->rkey;
+	chunk->wr.access = IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE;
+	atomic64_inc(&xport->session->chunks);
+	trace_vmfm_grant(xport->session->id, le16_to_cpu(ask->region),
+			 le64_to_cpu(ask->range.page), chunk->mr->iova, chunk->mr->rkey);
+	return vmfm_send(xport, &msg, &chunk->wr.wr);
+}
+
+/* Whether [page, page + pages) lies in that region, which was agreed on. */
+static bool in_region(struct vmfm_xport *xport, unsigned int region, u64 page, u64 pages)
+{
+	struct vmfm_session *session = xport->session;
+
+	return xport->agreed == session->regions && region < session->regions && pages &&
+	       page < session->region[region].pages &&
+	       pages <= session->region[region].pages - page;
+}
+
+static int on_chunk(struct vmfm_xport *xport, const struct vmfm_msg *msg)
+{
+	unsigned int region = le16_to_cpu(msg->region);
+	u64 page = le64_to_cpu(msg->range.page);
+	u64 pages = le64_to_cpu(msg->range.pages);
+	struct vmfm_chunk **place, *chunk;
+
+	if (!in_region(xport, region, page, pages) || page % xport->chunk_pages ||
+	    pages > xport->chunk_pages)
+		return refuse(xport, -EPROTO, "the source asked for a chunk that does not exist");
+	place = &xport->chunks[region][page / xport->chunk_pages];
+	if (*place)
+		return refuse(xport, -EPROTO, "the source asked for a chunk twice");
+	chunk = make_chunk(xport, region, page, pages);
+	if (IS_ERR(chunk)) {
+		if (PTR_ERR(chunk) == -ENOSPC)
+			return refuse(xport, -ENOSPC, "no room in this filesystem: raise its size option");
+		return refuse(xport, PTR_ERR(chunk), "cannot allocate or register memory for a chunk");
+	}
+	*place = chunk;
+	return grant(xport, chunk, msg);
+}
+
+/*
+ * Zeroed in place, the keys stay. The source does not write these pages again
+ * before this round is acknowledged.
+ */
+static int on_hole(struct vmfm_xport *xport, const struct vmfm_msg *msg)
+{
+	unsigned int region = le16_to_cpu(msg->region);
+	u64 page = le64_to_cpu(msg->range.page);
+	u64 pages = le64_to_cpu(msg->range.pages);
+	struct scatterlist *entry;
+	struct vmfm_chunk *chunk;
+	u64 at, i;
+
+	if (!in_region(xport, region, page, pages) ||
+	    pages > xport->chunk_pages - page % xport->chunk_pages)
+		return refuse(xport, -EPROTO, "the source told a hole that does not exist");
+	chunk = xport->chunks[region][page / xport->chunk_pages];
+	if (!chunk)
+		return 0;
+	at = round_down(page, xport->chunk_pages);
+	for_each_sg(chunk->sg.sgl, entry, chunk->sg.nents, i) {
+		u64 end = at + entry->length / PAGE_SIZE, zero;
+
+		for (zero = max(at, page); zero < min(end, page + pages); zero++)
+			clear_highpage(nth_page(sg_page(entry), zero - at));
+		at = end;
+	}
+	return 0;
+}
+
+static int alloc_chunk_table(struct vmfm_xport *xport)
+{
+	struct vmfm_session *session = xport->session;
+	unsigned int i;
+
+	xport->chunk_pages = min_t(u32, xport->pd->device->attrs.max_fast_reg_page_list_len,
+				   VMFM_BLOCK_PAGES);
+	if (!xport->chunk_pages)
+		return -EOPNOTSUPP;
+	xport->chunk_pages = rounddown_pow_of_two(xport->chunk_pages);
+	xport->chunks = kcalloc(session->regions, sizeof(*xport->chunks), GFP_KERNEL);
+	if (!xport->chunks)
+		return -ENOMEM;
+	for (i = 0; i < session->regions; i++) {
+		unsigned long chunks = DIV_ROUND_UP(session->region[i].pages, xport->chunk_pages);
+
+		xport->chunks[i] = kvcalloc(chunks, sizeof(**xport->chunks), GFP_KERNEL);
+		if (!xport->chunks[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void vmfm_sink_free_chunks(struct vmfm_xport *xport)
+{
+	unsigned int i;
+
+	if (!xport->chunks)
+		return;
+	for (i = 0; i < xport->session->regions; i++) {
+		unsigned long j, pages = xport->session->region[i].pages;
+
+		for (j = 0; xport->chunks[i] && j < DIV_ROUND_UP(pages, xport->chunk_pages); j++)
+			if (xport->chunks[i][j])
+				free_chunk(xport->chunks[i][j]);
+		kvfree(xport->chunks[i]);
+	}
+	kfree(xport->chunks);
+	xport->chunks = NULL;
+}
+
+static int on_region(struct vmfm_xport *xport, const struct vmfm_msg *msg)
+{
+	struct vmfm_session *session = xport->session;
+	unsigned int i = le16_to_cpu(msg->region);
+	struct vmfm_msg accept = { .type = cpu_to_le16(VMFM_MSG_ACCEPT) };
+	int err;
+
+	if (i != xport->agreed || i >= session->regions)
+		return refuse(xport, -EPROTO, "the source told its regions out of order");
+	if (le64_to_cpu(msg->region_is.pages) != session->region[i].pages)
+		return refuse(xport, -EINVAL, "a region's size differs from the source's");
+	if (strncmp(msg->region_is.name, session->region[i].name, VMFM_WIRE_NAME_BYTES))
+		return refuse(xport, -EINVAL, "a region's name differs from the source's");
+	if (++xport->agreed < session->regions)
+		return 0;
+	err = alloc_chunk_table(xport);
+	if (err)
+		return refuse(xport, err, "cannot prepare to receive");
+	err = vmfm_session_move(session, VMFM_STATE_READY);
+	if (err)
+		return err;
+	accept.word.chunk_pages = cpu_to_le32(xport->chunk_pages);
+	return vmfm_send(xport, &accept, NULL);
+}
+
+static int on_round(struct vmfm_xport *xport, const struct vmfm_msg *msg)
+{
+	struct vmfm_msg ack = {
+		.type = cpu_to_le16(VMFM_MSG_ROUND_ACK),
+		.word.number = msg->word.number,
+	};
+
+	xport->session->rounds++;
+	return vmfm_send(xport, &ack, NULL);
+}
+
+static int on_done(struct vmfm_xport *xport)
+{
+	struct vmfm_msg ack = { .type = cpu_to_le16(VMFM_MSG_DONE_ACK) };
+	int err = vmfm_send(xport, &ack, NULL);
+
+	if (err)
+		return err;
+	vmfm_send_wait_all(xport);
+	if (vmfm_session_failed(xport->session))
+		return xport->session->error;
+	WRITE_ONCE(xport->done, true);
+	vmfm_qp_destroy(xport);
+	vmfm_session_move(xport->session, VMFM_STATE_DONE);
+	return -ESHUTDOWN;	/* nothing is read any more */
+}
+
+int vmfm_sink_message(struct vmfm_xport *xport, const struct vmfm_msg *msg)
+{
+	struct vmfm_msg credit = { .type = cpu_to_le16(VMFM_MSG_CREDIT) };
+	int err;
+
+	switch (le16_to_cpu(msg->type)) {
+	case VMFM_MSG_REGION:
+		err = on_region(xport, msg);
+		break;
+	case VMFM_MSG_CHUNK:
+		err = on_chunk(xport, msg);
+		break;
+	case VMFM_MSG_HOLE:
+		err = on_hole(xport, msg);
+		break;
+	case VMFM_MSG_ROUND:
+		err = on_round(xport, msg);
+		break;
+	case VMFM_MSG_DONE:
+		return on_done(xport);
+	default:
+		err = refuse(xport, -EPROTO, "the source sent a message of unknown type");
+	}
+	if (!err && xport->agreed == xport->session->regions && xport->owed >= CREDITS_TO_TELL)
+		err = vmfm_send(xport, &credit, NULL);
+	return err;
+}
