@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rounds, within one host: a source file is sent to a sink file through the
+ * RDMA device while threads write it, in every way a guest's RAM is written.
+ * Then the writers stop, the final round runs, and every page is compared.
+ *
+ * Environment: VMFM_DIR, a mounted vmfastmig (default /dev/vmfastmig);
+ * VMFM_ADDR, an IPv4 address of an RDMA device (default 10.77.1.1);
+ * VMFM_SLOW_DISK, a block device whose reads take long (dm-delay), for one test.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <infiniband/verbs.h>
+#include <linux/falloc.h>
+#include <netlink/attr.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "door.h"
+#include "kselftest_harness.h"
+
+#define PAGE		4096UL
+#define BLOCK		(2UL << 20)
+#define SIZE		(64UL << 20)
+#define ROUNDS		8
+#define WAIT_MS		60000
+
+static const char *env(const char *name, const char *otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? value : otherwise;
+}
+
+static int make_file(const char *name, size_t size)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", env("VMFM_DIR", "/dev/vmfastmig"), name);
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return -1;
+	unlink(path);
+	if (ftruncate(fd, size)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* As QEMU does: aligned, huge pages wanted. */
+static char *map_file(int fd, size_t size)
+{
+	char *area = mmap(NULL, size + BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = (char *)(((uintptr_t)area + BLOCK - 1) & ~(BLOCK - 1));
+
+	at = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (at != MAP_FAILED)
+		madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}
+
+static void set_huge(struct door *door, int huge)
+{
+	struct nl_msg *msg = door_message(door, VMFM_CMD_PARAM_SET, 0);
+
+	nla_put_u8(msg, VMFM_A_HUGE, huge);
+	door_send(door, msg);
+}
+
+/* Fills a page so that no two writes of any two pages look alike. */
+static void stamp(char *page, uint64_t index, uint64_t generation)
+{
+	uint64_t value = index * 0x9e3779b97f4a7c15ULL ^ generation * 0xc2b2ae3d27d4eb4fULL;
+	uint64_t *word = (uint64_t *)page;
+	size_t i;
+
+	for (i = 0; i < PAGE / sizeof(*word); i += 31)
+		word[i] = value + i;
+}
+
+struct work {
+	pthread_t thread;
+	atomic_bool *stop;
+	char *area;
+	int fd;
+	size_t size;
+	uint32_t seed;
+	atomic_ulong done;
+};
+
+static uint32_t roll(uint32_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed;
+}
+
+static void *write_pages(void *arg)
+{
+	struct work *work = arg;
+	uint64_t generation = 0;
+
+	while (!atomic_load(work->stop)) {
+		size_t index = roll(&work->seed) % (work->size / PAGE);
+
+		stamp(work->area + index * PAGE, index, ++generation);
+		atomic_fetch_add(&work->done, 1);
+		if (generation % 64 == 0)
+			usleep(500);
+	}
+	return NULL;
+}
+
+/* Balloon: holes of one page, of many, of whole blocks. */
+static void *punch_pages(void *arg)
+{
+	struct work *work = arg;
+
+	while (!atomic_load(work->stop)) {
+		size_t pages = work->size / PAGE;
+		size_t index = roll(&work->seed) % pages;
+		size_t count = 1 + roll(&work->seed) % (roll(&work->seed) % 4 ? 16 : 1024);
+
+		if (index + count > pages)
+			count = pages - index;
+		fallocate(work->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, index * PAGE,
+			  count * PAGE);
+		atomic_fetch_add(&work->done, 1);
+		usleep(2000);
+	}
+	return NULL;
+}
+
+/* What QEMU does with cache=none: DMA into guest pages, long after they were pinned. */
+static void *read_disk(void *arg)
+{
+	struct work *work = arg;
+	int disk = open(getenv("VMFM_SLOW_DISK"), O_RDONLY | O_DIRECT);
+
+	while (disk >= 0 && !atomic_load(work->stop)) {
+		size_t index = roll(&work->seed) % (work->size / PAGE - 16);
+		off_t from = (off_t)(roll(&work->seed) % 1024) * PAGE;
+
+		if (pread(disk, work->area + index * PAGE, 16 * PAGE, from) == 16 * PAGE)
+			atomic_fetch_add(&work->done, 1);
+	}
+	close(disk);
+	return NULL;
+}
+
+FIXTURE(rounds)
+{
+	struct door door;
+	int regions;
+	size_t size;
+	int fd[4], sink_fd[4];
+	char *area[4];
+	int source, sink;
+	atomic_bool stop;
+	struct work work[16];
+	int works;
+};
+
+FIXTURE_VARIANT(rounds)
+{
+	int huge;
+};
+
+FIXTURE_VARIANT_ADD(rounds, huge_folios) { .huge = 1 };
+FIXTURE_VARIANT_ADD(rounds, small_folios) { .huge = 0 };
+
+static void make_regions(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self,
+			 int regions, size_t size)
+{
+	char name[32];
+	int i;
+
+	self->regions = regions;
+	self->size = size;
+	for (i = 0; i < regions; i++) {
+		snprintf(name, sizeof(name), "source%d", i);
+		self->fd[i] = make_file(name, size);
+		snprintf(name, sizeof(name), "sink%d", i);
+		self->sink_fd[i] = make_file(name, size);
+		ASSERT_GE(self->fd[i], 0);
+		ASSERT_GE(self->sink_fd[i], 0);
+		self->area[i] = map_file(self->fd[i], size);
+		ASSERT_NE(self->area[i], MAP_FAILED);
+	}
+}
+
+static void fill(FIXTURE_DATA(rounds) *self, int region, size_t from, size_t to)
+{
+	size_t at;
+
+	for (at = from; at < to; at += PAGE)
+		stamp(self->area[region] + at, at / PAGE, 0);
+}
+
+static void make_sessions(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	struct door_spec spec = { .role = VMFM_ROLE_SINK, .regions = self->regions };
+	int i;
+
+	spec.addr.sin_family = AF_INET;
+	inet_pton(AF_INET, env("VMFM_ADDR", "10.77.1.1"), &spec.addr.sin_addr);
+	spec.peer = spec.addr;
+	memset(spec.token, 0x5a, sizeof(spec.token));
+	for (i = 0; i < self->regions; i++) {
+		spec.fd[i] = self->sink_fd[i];
+		snprintf(spec.name[i], sizeof(spec.name[i]), "ram%d", i);
+	}
+	self->sink = door_new(&self->door, &spec);
+	ASSERT_GT(self->sink, 0) TH_LOG("sink: %s", self->door.error);
+
+	spec.role = VMFM_ROLE_SOURCE;
+	for (i = 0; i < self->regions; i++)
+		spec.fd[i] = self->fd[i];
+	self->source = door_new(&self->door, &spec);
+	ASSERT_GT(self->source, 0) TH_LOG("source: %s", self->door.error);
+}
+
+static void start(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	ASSERT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_START, self->source, 0));
+	ASSERT_EQ(0, door_wait(&self->door, self->source, VMFM_STATE_READY, WAIT_MS))
+		TH_LOG("start: %s", self->door.error);
+}
+
+static void one_round(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	ASSERT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_ROUND, self->source, 0));
+	ASSERT_EQ(0, door_wait(&self->door, self->source, VMFM_STATE_READY, WAIT_MS))
+		TH_LOG("round: %s", self->door.error);
+}
+
+static void employ(FIXTURE_DATA(rounds) *self, void *(*what)(void *), int region)
+{
+	struct work *work = &self->work[self->works++];
+
+	work->stop = &self->stop;
+	work->area = self->area[region];
+	work->fd = self->fd[region];
+	work->size = self->size;
+	work->seed = 0x1234567 + self->works * 7919;
+	pthread_create(&work->thread, NULL, what, work);
+}
+
+static void dismiss(FIXTURE_DATA(rounds) *self)
+{
+	atomic_store(&self->stop, true);
+	while (self->works)
+		pthread_join(self->work[--self->works].thread, NULL);
+}
+
+static void final(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	ASSERT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_FINAL, self->source, 5000));
+	ASSERT_EQ(0, door_wait(&self->door, self->source, VMFM_STATE_DONE, WAIT_MS))
+		TH_LOG("final: %s", self->door.error);
+	ASSERT_EQ(0, door_wait(&self->door, self->sink, VMFM_STATE_DONE, WAIT_MS))
+		TH_LOG("sink: %s", self->door.error);
+}
+
+static unsigned long differences(FIXTURE_DATA(rounds) *self)
+{
+	unsigned long pages = 0;
+	char a[PAGE], b[PAGE];
+	size_t at;
+	int i;
+
+	for (i = 0; i < self->regions; i++)
+		for (at = 0; at < self->size; at += PAGE)
+			if (pread(self->fd[i], a, PAGE, at) != (ssize_t)PAGE ||
+			    pread(self->sink_fd[i], b, PAGE, at) != (ssize_t)PAGE ||
+			    memcmp(a, b, PAGE))
+				pages++;
+	return pages;
+}
+
+static void finish(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	struct door_stats stats;
+
+	dismiss(self);
+	final(_metadata, self);
+	EXPECT_EQ(0, differences(self));
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	TH_LOG("sent %llu pages, %llu holes, kept %llu, %llu writes, %llu chunks",
+	       (unsigned long long)stats.sent, (unsigned long long)stats.holes,
+	       (unsigned long long)stats.kept, (unsigned long long)stats.writes,
+	       (unsigned long long)stats.chunks);
+	ASSERT_EQ(0, door_get(&self->door, self->sink, &stats));
+	EXPECT_EQ(0, stats.keys);
+}
+
+FIXTURE_SETUP(rounds)
+{
+	memset(self, 0, sizeof(*self));
+	ASSERT_EQ(0, door_open(&self->door));
+	set_huge(&self->door, variant->huge);
+}
+
+FIXTURE_TEARDOWN(rounds)
+{
+	int i;
+
+	dismiss(self);
+	if (self->source > 0)
+		EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, self->source, 0));
+	if (self->sink > 0)
+		EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, self->sink, 0));
+	set_huge(&self->door, 1);
+	for (i = 0; i < self->regions; i++) {
+		munmap(self->area[i], self->size);
+		close(self->fd[i]);
+		close(self->sink_fd[i]);
+	}
+	door_close(&self->door);
+}
+
+TEST_F_TIMEOUT(rounds, idle_sparse, 300)
+{
+	struct door_stats stats;
+
+	make_regions(_metadata, self, 1, SIZE);
+	fill(self, 0, 8 * BLOCK, 9 * BLOCK);
+	fill(self, 0, SIZE - PAGE, SIZE);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	one_round(_metadata, self);
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	EXPECT_EQ(variant->huge ? 1024 : 513, stats.sent);
+	EXPECT_EQ(0, stats.dirty);
+	finish(_metadata, self);
+}
+
+TEST_F_TIMEOUT(rounds, writers, 300)
+{
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE);
+	fill(self, 0, 0, SIZE / 2);
+	make_sessions(_metadata, self);
+	for (i = 0; i < 3; i++)
+		employ(self, write_pages, 0);
+	start(_metadata, self);
+	for (i = 0; i < ROUNDS; i++)
+		one_round(_metadata, self);
+	finish(_metadata, self);
+}
+
+/* Read faults map blocks read-only first; then each is written in a few places. */
+TEST_F_TIMEOUT(rounds, sparse_writes_into_huge_blocks, 300)
+{
+	volatile char sum = 0;
+	size_t at;
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE);
+	fill(self, 0, 0, SIZE);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	for (i = 0; i < ROUNDS; i++) {
+		one_round(_metadata, self);
+		if (i % 2)
+			madvise(self->area[0], SIZE, MADV_DONTNEED);
+		for (at = 0; i % 3 == 0 && at < SIZE; at += BLOCK)
+			sum += self->area[0][at];
+		for (at = 0; at < SIZE; at += BLOCK) {
+			stamp(self->area[0] + at + i * 5 * PAGE, at, i);
+			usleep(100);
+			stamp(self->area[0] + at + (i * 5 + 300) % 512 * PAGE, at, i);
+		}
+	}
+	finish(_metadata, self);
+}
+
+TEST_F_TIMEOUT(rounds, several_regions, 300)
+{
+	int i;
+
+	make_regions(_metadata, self, 3, SIZE / 4);
+	for (i = 0; i < 3; i++)
+		fill(self, i, 0, SIZE / 4);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	for (i = 0; i < 3; i++)
+		employ(self, write_pages, i);
+	for (i = 0; i < ROUNDS; i++)
+		one_round(_metadata, self);
+	finish(_metadata, self);
+}
+
+TEST_F_TIMEOUT(rounds, holes_race, 300)
+{
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE / 2);
+	fill(self, 0, 0, SIZE / 2);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	employ(self, punch_pages, 0);
+	employ(self, punch_pages, 0);
+	employ(self, write_pages, 0);
+	for (i = 0; i < ROUNDS; i++)
+		one_round(_metadata, self);
+	finish(_metadata, self);
+}
+
+/* The same pages written through another process's page table. */
+TEST_F_TIMEOUT(rounds, other_process, 300)
+{
+	pid_t child;
+	int i, status;
+
+	make_regions(_metadata, self, 1, SIZE / 2);
+	fill(self, 0, 0, SIZE / 2);
+	make_sessions(_metadata, self);
+	child = fork();
+	if (!child) {
+		char *area = map_file(self->fd[0], self->size);
+		uint32_t seed = 99;
+
+		for (i = 0; i < 200000; i++) {
+			size_t index = roll(&seed) % (self->size / PAGE);
+
+			stamp(area + index * PAGE, index, i);
+			if (i % 64 == 0)
+				usleep(500);
+		}
+		_exit(0);
+	}
+	start(_metadata, self);
+	for (i = 0; i < ROUNDS; i++)
+		one_round(_metadata, self);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	finish(_metadata, self);
+}
+
+TEST_F_TIMEOUT(rounds, slow_disk_reads, 300)
+{
+	int i;
+
+	if (!getenv("VMFM_SLOW_DISK"))
+		SKIP(return, "VMFM_SLOW_DISK is not set");
+	make_regions(_metadata, self, 1, SIZE / 2);
+	fill(self, 0, 0, SIZE / 2);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	for (i = 0; i < 6; i++)
+		employ(self, read_disk, 0);
+	employ(self, write_pages, 0);
+	for (i = 0; i < ROUNDS; i++) {
+		one_round(_metadata, self);
+		usleep(400000);
+	}
+	finish(_metadata, self);
+}
+
+/*
+ * A user-space RDMA memory region is a long-term pin, as VFIO's are. Newer
+ * kernels refuse to make one where writes are tracked by faults.
+ */
+TEST_F_TIMEOUT(rounds, pinned_is_refused, 300)
+{
+	struct ibv_device **devices = ibv_get_device_list(NULL);
+	struct ibv_context *context = devices && *devices ? ibv_open_device(*devices) : NULL;
+	struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
+	struct door_stats stats;
+	struct ibv_mr *mr;
+
+	ASSERT_NE(NULL, pd);
+	make_regions(_metadata, self, 1, SIZE / 4);
+	fill(self, 0, 0, SIZE / 4);
+	mr = ibv_reg_mr(pd, self->area[0] + BLOCK, 4 * PAGE, IBV_ACCESS_LOCAL_WRITE);
+	if (!mr)
+		SKIP(return, "this kernel makes no such pin: %s", strerror(errno));
+	make_sessions(_metadata, self);
+	ASSERT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_START, self->source, 0));
+	EXPECT_EQ(-EBUSY, door_wait(&self->door, self->source, VMFM_STATE_READY, WAIT_MS));
+	EXPECT_NE(NULL, strstr(self->door.error, "ram0"));
+	EXPECT_NE(NULL, strstr(self->door.error, "pinned"));
+	TH_LOG("%s", self->door.error);
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	EXPECT_EQ(VMFM_STATE_FAILED, stats.state);
+	ibv_dereg_mr(mr);
+	ibv_dealloc_pd(pd);
+	ibv_close_device(context);
+	ibv_free_device_list(devices);
+}
+
+TEST_HARNESS_MAIN
