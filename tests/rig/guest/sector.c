@@ -1,0 +1,1 @@
+int sector_x;

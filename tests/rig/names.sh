@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# What things are called, and where they are. One rig per machine, so the
+# namespace, the sockets and the lock have fixed names.
+
+RIG_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+RIG_REPO=$(cd "$RIG_SRC/../.." && pwd)
+RIG_STATE=$(realpath -m "${VMFM_RIG_DIR:-$RIG_REPO/build/rig}")
+RIG_BIN=$RIG_STATE/bin
+RIG_NETNS=vmfm-rig
+RIG_RUN=/run/vmfm-rig
+RIG_LOCK=/run/lock/vmfm-rig.lock
+RIG_DISK=$RIG_STATE/disk.img
+
+EXIT_DEAD=70
+
+die() {
+	echo "rig: $*" >&2
+	exit 1
+}
+
+note() {
+	echo "rig: $*" >&2
+}
+
+# a is 1, b is 2, ...
+host_number() {
+	[[ $1 =~ ^[a-h]$ ]] || die "no host '$1': hosts are single letters, a to h"
+	printf '%d\n' $(($(printf '%d' "'$1") - 96))
+}
+
+host_dir() {
+	echo "$RIG_STATE/host-$1"
+}
+
+control_address() {
+	echo "10.77.0.$(host_number "$1")"
+}
+
+# What `rig up` was told, for those who come later (rig start, rig guest).
+settings_load() {
+	[ -r "$RIG_STATE/settings" ] || die "the rig is not up: run '$RIG_SRC/rig up'"
+	# shellcheck source=/dev/null
+	. "$RIG_STATE/settings"
+}
+
+settings_save() {
+	local name
+	for name in KVER BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT; do
+		printf '%s=%q\n' "$name" "${!name}"
+	done >"$RIG_STATE/settings"
+}
