@@ -53,7 +53,7 @@ life_up() {
 	net_down
 	rm -rf "$RIG_STATE"/host-? "$RIG_STATE/guests" "$RIG_STATE/settings"
 	program_build_all || exit 1
-	[ -f "$RIG_DISK" ] || "$RIG_BIN/stampdisk" "$RIG_DISK" 64M || die "cannot write $RIG_DISK"
+	life_disk || exit 1
 	image_host "$KVER" || exit 1
 	net_up || exit 1
 	settings_save
@@ -139,4 +139,10 @@ life_down() {
 	net_down
 	rm -f "$RIG_STATE/settings"
 	lock_release
+}
+
+# The stamped disk that all hosts share, as /dev/vda.
+life_disk() {
+	[ "$RIG_DISK" -nt "$RIG_BIN/stampdisk" ] && return
+	"$RIG_BIN/stampdisk" "$RIG_DISK" 64 || die "cannot write $RIG_DISK"
 }
