@@ -6,13 +6,15 @@ KDIR ?= /lib/modules/$(KVER)/build
 B := $(CURDIR)/build
 KB := $(B)/kmod/$(KVER)
 
-.PHONY: help deps all modules userspace clean
+.PHONY: help deps all modules userspace check demo clean
 
 help:
 	@echo 'make deps       install what is missing to build and test (Debian, root)'
 	@echo 'make all        module for KVER (or KDIR), daemon and command'
 	@echo 'make modules    the module: build/kmod/KVER/vmfastmig.ko'
 	@echo 'make userspace  vmfastmigd and vmfastmig: build/userspace/'
+	@echo 'make check      all tests (SUITES="static unit kernel migrate")'
+	@echo 'make demo       two emulated hosts, a guest, a migration there and back'
 
 deps:
 	@tests/rig/deps.sh
@@ -27,6 +29,12 @@ modules:
 
 userspace:
 	$(MAKE) -C userspace O=$(B)/userspace all
+
+check: deps
+	@KVER=$(KVER) tests/run $(SUITES)
+
+demo: deps
+	@KVER=$(KVER) tests/demo
 
 clean:
 	rm -rf $(B)

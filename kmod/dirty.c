@@ -305,7 +305,7 @@ unsigned long vmfm_dirty_pages(struct vmfm_region *region)
 	if (dirty)	/* taken first: what was taken was marked before */
 		pages = -atomic_long_read(&dirty->taken);
 	rcu_read_unlock();
-	smp_rmb();
+	smp_rmb();	/* pairs with the order of marking and taking */
 	pages += vmfm_dirty_marked(region);
 	return max(pages, 0L);
 }
@@ -393,7 +393,8 @@ static void keep_referenced(struct vmfm_dirty *dirty, struct vmfm_block *block)
 	struct folio *last = NULL;
 	unsigned int i;
 
-	smp_mb();	/* entries revoked before references are counted */
+	/* Entries are revoked before references are counted; pairs with GUP's own order. */
+	smp_mb();	/* see above */
 	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
 		if (block->folio[i] != last) {
 			last = block->folio[i];

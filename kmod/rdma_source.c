@@ -25,6 +25,7 @@ static struct vmfm_grant *grant_of(struct vmfm_xport *xport, unsigned int region
 
 bool vmfm_xport_granted(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
 {
+	/* Pairs with on_grant(): the key is there when the state says so. */
 	return smp_load_acquire(&grant_of(xport, region, page)->state) == VMFM_GRANT_GIVEN;
 }
 
@@ -189,7 +190,7 @@ static int on_accept(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	if (xport->accepted || !is_power_of_2(pages) || pages > VMFM_BLOCK_PAGES)
 		return bad_answer(xport, msg);
 	xport->chunk_pages = pages;
-	smp_store_release(&xport->accepted, true);
+	WRITE_ONCE(xport->accepted, true);	/* the wake-up orders chunk_pages before it */
 	return 0;
 }
 
@@ -208,7 +209,7 @@ static int on_grant(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 		return bad_answer(xport, msg);
 	grant->iova = le64_to_cpu(msg->range.iova);
 	grant->rkey = le32_to_cpu(msg->range.rkey);
-	smp_store_release(&grant->state, VMFM_GRANT_GIVEN);
+	smp_store_release(&grant->state, VMFM_GRANT_GIVEN);	/* pairs with granted() */
 	atomic_dec(&xport->asked);
 	atomic64_inc(&session->chunks);
 	trace_vmfm_grant(session->id, region, page, grant->iova, grant->rkey);

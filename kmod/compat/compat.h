@@ -14,10 +14,10 @@
 
 /* 6.3: inode operations take an idmapping instead of a user namespace. */
 #ifdef VMFM_HAVE_MNT_IDMAP
-typedef struct mnt_idmap vmfm_idmap;
+#define vmfm_idmap struct mnt_idmap
 #define vmfm_inode_init_owner(inode, dir, mode) inode_init_owner(&nop_mnt_idmap, inode, dir, mode)
 #else
-typedef struct user_namespace vmfm_idmap;
+#define vmfm_idmap struct user_namespace
 #define vmfm_inode_init_owner(inode, dir, mode) inode_init_owner(&init_user_ns, inode, dir, mode)
 #endif
 
