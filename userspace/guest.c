@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+static int query(struct qmp *qmp, const char *command, const char *key, json_t *facts,
+		 const char *as, struct fault *fault)
+{
+	json_t *answer = NULL, *value;
+
+	if (qmp_call(qmp, command, NULL, &answer, fault))
+		return -1;
+	value = json_object_get(answer, key);
+	json_object_set(facts, as, value ? value : json_null());
+	json_decref(answer);
+	return 0;
+}
+
+/* NULL where there is no such property. */
+static json_t *qom_get(struct qmp *qmp, const char *path, const char *property)
+{
+	struct fault ignored;
+	json_t *answer = NULL;
+
+	if (qmp_call(qmp, "qom-get", json_pack("{s:s,s:s}", "path", path, "property", property),
+		     &answer, &ignored))
+		return NULL;
+	return answer;
+}
+
+static void take_qom(struct qmp *qmp, json_t *facts, const char *as, const char *path,
+		     const char *property)
+{
+	json_t *value = qom_get(qmp, path, property);
+
+	json_object_set_new(facts, as, value ? value : json_string(""));
+}
+
+/*
+ * The backend's file: by its name or, where that is a directory or is gone, by
+ * the mapping in the QEMU process. -1 when it is not a file of ours.
+ */
+static int open_backend(struct qmp *qmp, const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	(void)qmp;
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || fstatfs(fd, &fs) ||
+	    (unsigned long)fs.f_type != VMFM_FS_MAGIC) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void add_foreign(json_t *foreign, const char *id, const char *type, const char *why)
+{
+	json_array_append_new(foreign, json_pack("{s:s,s:s,s:s}", "id", id, "type", type,
+						 "why", why));
+}
+
+static void add_region(struct guest *guest, struct qmp *qmp, const char *id, const char *type,
+		       json_t *list, json_t *foreign)
+{
+	struct guest_region *region = &guest->region[guest->regions];
+	json_t *size, *share, *mem_path;
+	char path[128];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/objects/%s", id);
+	size = qom_get(qmp, path, "size");
+	share = qom_get(qmp, path, "share");
+	mem_path = qom_get(qmp, path, "mem-path");
+	if (!json_is_string(mem_path))
+		add_foreign(foreign, id, type, "not a memory-backend-file");
+	else if (!json_is_true(share))
+		add_foreign(foreign, id, type, "share=off");
+	else if (strlen(id) >= sizeof(region->id) || guest->regions == VMFM_REGIONS_MAX)
+		add_foreign(foreign, id, type, "its name is too long, or there are too many");
+	else if ((fd = open_backend(qmp, json_string_value(mem_path))) < 0)
+		add_foreign(foreign, id, type, "its file is not on a vmfastmig filesystem");
+	if (fd >= 0) {
+		strcpy(region->id, id);
+		region->bytes = json_integer_value(size);
+		region->fd = fd;
+		guest->regions++;
+		json_array_append_new(list, json_pack("{s:s,s:I}", "id", id, "bytes",
+						      (json_int_t)region->bytes));
+	}
+	json_decref(size);
+	json_decref(share);
+	json_decref(mem_path);
+}
+
+static int read_regions(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	json_t *objects = NULL, *object, *list = json_array(), *foreign = json_array();
+	size_t i;
+
+	json_object_set_new(guest->facts, "regions", list);
+	json_object_set_new(guest->facts, "foreign", foreign);
+	if (qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", "/objects"), &objects, fault))
+		return -1;
+	json_array_foreach(objects, i, object) {
+		const char *type = json_string_value(json_object_get(object, "type"));
+		const char *name = json_string_value(json_object_get(object, "name"));
+
+		if (type && name && !strncmp(type, "child<memory-backend-", 21))
+			add_region(guest, qmp, name, type, list, foreign);
+	}
+	json_decref(objects);
+	return 0;
+}
+
+static int read_disks(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	json_t *blocks = NULL, *block, *disks = json_array();
+	size_t i;
+
+	json_object_set_new(guest->facts, "disks", disks);
+	if (qmp_call(qmp, "query-block", NULL, &blocks, fault))
+		return -1;
+	json_array_foreach(blocks, i, block) {
+		json_t *inserted = json_object_get(block, "inserted");
+		json_t *image = json_object_get(inserted, "image");
+		const char *device = json_string_value(json_object_get(block, "qdev"));
+
+		if (!inserted)
+			continue;
+		json_array_append_new(disks, json_pack("{s:s,s:s,s:I}", "device", device ?: "",
+			"file", json_string_value(json_object_get(inserted, "file")) ?: "",
+			"bytes", (json_int_t)json_integer_value(
+					json_object_get(image, "virtual-size"))));
+	}
+	json_decref(blocks);
+	return 0;
+}
+
+static int read_blockers(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	json_t *answer = NULL, *reasons, *devices = NULL, *device, *blockers = json_array();
+	size_t i;
+
+	json_object_set_new(guest->facts, "blockers", blockers);
+	if (qmp_call(qmp, "query-migrate", NULL, &answer, fault))
+		return -1;
+	reasons = json_object_get(answer, "blocked-reasons");
+	if (reasons)
+		json_array_extend(blockers, reasons);
+	json_object_set(guest->facts, "migration", json_object_get(answer, "status"));
+	json_decref(answer);
+
+	if (qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"), &devices,
+		     fault))
+		return -1;
+	json_array_foreach(devices, i, device) {
+		const char *type = json_string_value(json_object_get(device, "type")) ?: "";
+		const char *name = json_string_value(json_object_get(device, "name")) ?: "";
+		char path[256], text[320];
+		json_t *hint;
+
+		snprintf(path, sizeof(path), "/machine/peripheral/%s", name);
+		if (strstr(type, "vfio")) {
+			snprintf(text, sizeof(text), "device %s is a VFIO device: unplug it", name);
+			json_array_append_new(blockers, json_string(text));
+		}
+		hint = strstr(type, "balloon") ? qom_get(qmp, path, "free-page-hint") : NULL;
+		if (json_is_true(hint)) {
+			snprintf(text, sizeof(text),
+				 "device %s has free-page-hint=on: start the guest without it", name);
+			json_array_append_new(blockers, json_string(text));
+		}
+		json_decref(hint);
+	}
+	json_decref(devices);
+	return 0;
+}
+
+static int read_version(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	json_t *answer = NULL, *qemu;
+
+	if (qmp_call(qmp, "query-version", NULL, &answer, fault))
+		return -1;
+	qemu = json_object_get(answer, "qemu");
+	json_object_set_new(guest->facts, "qemu", json_pack("[O,O,O]",
+			    json_object_get(qemu, "major"), json_object_get(qemu, "minor"),
+			    json_object_get(qemu, "micro")));
+	json_decref(answer);
+	return 0;
+}
+
+/* The type of the first vCPU, the machine's and QEMU's target. */
+static int read_machine(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	json_t *cpus = NULL;
+	const char *path;
+
+	take_qom(qmp, guest->facts, "machine", "/machine", "type");
+	if (qmp_call(qmp, "query-cpus-fast", NULL, &cpus, fault))
+		return -1;
+	path = json_string_value(json_object_get(json_array_get(cpus, 0), "qom-path"));
+	if (path)
+		take_qom(qmp, guest->facts, "cpu", path, "type");
+	json_object_set_new(guest->facts, "vcpus", json_integer(json_array_size(cpus)));
+	json_decref(cpus);
+	return query(qmp, "query-memory-size-summary", "base-memory", guest->facts, "ram_bytes",
+		     fault) ?:
+	       query(qmp, "query-target", "arch", guest->facts, "arch", fault);
+}
+
+int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->facts = json_object();
+	if (query(qmp, "query-name", "name", guest->facts, "name", fault) ||
+	    query(qmp, "query-uuid", "UUID", guest->facts, "uuid", fault) ||
+	    query(qmp, "query-status", "status", guest->facts, "status", fault) ||
+	    read_version(guest, qmp, fault) || read_machine(guest, qmp, fault) ||
+	    read_regions(guest, qmp, fault) || read_disks(guest, qmp, fault) ||
+	    read_blockers(guest, qmp, fault)) {
+		guest_free(guest);
+		return -1;
+	}
+	return 0;
+}
+
+void guest_free(struct guest *guest)
+{
+	while (guest->regions)
+		close(guest->region[--guest->regions].fd);
+	json_decref(guest->facts);
+	guest->facts = NULL;
+}
+
+int guest_set_capabilities(struct qmp *qmp, struct fault *fault)
+{
+	static const char *const names[] = { "x-ignore-shared", "return-path", "events",
+					     "pause-before-switchover" };
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		json_array_append_new(list, json_pack("{s:s,s:b}", "capability", names[i],
+						      "state", 1));
+	return qmp_call(qmp, "migrate-set-capabilities",
+			json_pack("{s:o}", "capabilities", list), NULL, fault);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a QEMU is, as its monitor and its files tell: everything the two sides
+ * have to agree on.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <jansson.h>
+
+#include "door.h"
+#include "qmp.h"
+
+struct guest_region {
+	char id[VMFM_NAME_BYTES];
+	uint64_t bytes;
+	int fd;			/* the file, open for writing */
+};
+
+struct guest {
+	unsigned int regions;
+	struct guest_region region[VMFM_REGIONS_MAX];
+	/*
+	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","arch",
+	 *  "ram_bytes","regions":[{"id","bytes"}],"foreign":[{"id","type","why"}],
+	 *  "disks":[{"device","file","bytes"}],"blockers":[text]}
+	 */
+	json_t *facts;
+};
+
+int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault);
+void guest_free(struct guest *guest);
+
+static inline const char *guest_text(const struct guest *guest, const char *key)
+{
+	const char *text = json_string_value(json_object_get(guest->facts, key));
+
+	return text ? text : "";
+}
+
+/* Capabilities both sides need. */
+int guest_set_capabilities(struct qmp *qmp, struct fault *fault);
+
+#endif

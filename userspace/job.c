@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "job.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct job *jobs;
+static unsigned int last_id;
+
+struct job *job_new(enum job_role role, const char *qmp_path)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->role = role;
+	job->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	job->refs = 2;		/* the caller's and the table's */
+	pthread_mutex_lock(&lock);
+	job->id = ++last_id;
+	job->state = json_pack("{s:i,s:s,s:s,s:s}", "id", job->id, "role",
+			       role == JOB_SOURCE ? "source" : "destination", "qmp", qmp_path,
+			       "phase", "new");
+	job->next = jobs;
+	jobs = job;
+	pthread_mutex_unlock(&lock);
+	return job;
+}
+
+struct job *job_find(unsigned int id)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&lock);
+	for (job = jobs; job && job->id != id; job = job->next)
+		;
+	if (job)
+		job->refs++;
+	pthread_mutex_unlock(&lock);
+	return job;
+}
+
+static void put_locked(struct job *job)
+{
+	if (--job->refs)
+		return;
+	json_decref(job->state);
+	json_decref(job->result);
+	close(job->stop_fd);
+	free(job);
+}
+
+void job_put(struct job *job)
+{
+	pthread_mutex_lock(&lock);
+	put_locked(job);
+	pthread_mutex_unlock(&lock);
+}
+
+void job_set(struct job *job, const char *key, json_t *value)
+{
+	pthread_mutex_lock(&lock);
+	json_object_set_new(job->state, key, value);
+	job->version++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+void job_phase(struct job *job, const char *phase)
+{
+	job_set(job, "phase", json_string(phase));
+}
+
+void job_end(struct job *job, json_t *result)
+{
+	struct job **at;
+
+	pthread_mutex_lock(&lock);
+	job->result = result;
+	job->version++;
+	for (at = &jobs; *at && *at != job; at = &(*at)->next)
+		;
+	if (*at) {
+		*at = job->next;
+		put_locked(job);
+	}
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+unsigned int job_wait(struct job *job, unsigned int version, json_t **state, json_t **result)
+{
+	pthread_mutex_lock(&lock);
+	while (job->version == version && !job->result)
+		pthread_cond_wait(&changed, &lock);
+	version = job->version;
+	*state = json_deep_copy(job->state);
+	*result = json_deep_copy(job->result);
+	pthread_mutex_unlock(&lock);
+	return version;
+}
+
+json_t *job_list(void)
+{
+	json_t *list = json_array();
+	struct job *job;
+
+	pthread_mutex_lock(&lock);
+	for (job = jobs; job; job = job->next)
+		json_array_append_new(list, json_deep_copy(job->state));
+	pthread_mutex_unlock(&lock);
+	return list;
+}
+
+bool job_has_qmp(const char *qmp_path)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&lock);
+	for (job = jobs; job; job = job->next)
+		if (!strcmp(json_string_value(json_object_get(job->state, "qmp")), qmp_path))
+			break;
+	pthread_mutex_unlock(&lock);
+	return job;
+}
+
+void job_cancel(struct job *job)
+{
+	eventfd_write(job->stop_fd, 1);
+}
+
+void job_cancel_all(void)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&lock);
+	for (job = jobs; job; job = job->next)
+		job_cancel(job);
+	pthread_mutex_unlock(&lock);
+}
+
+bool job_cancelled(const struct job *job)
+{
+	struct pollfd wait = { .fd = job->stop_fd, .events = POLLIN };
+
+	return poll(&wait, 1, 0) > 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the daemon has in hand: one job a migration, on either side. Jobs live
+ * in a table; a job's thread writes it, status and watch read it.
+ */
+#ifndef JOB_H
+#define JOB_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "fault.h"
+
+enum job_role { JOB_SOURCE, JOB_SINK };
+
+struct job {
+	unsigned int id;
+	enum job_role role;
+	int stop_fd;		/* eventfd: readable once it is to be cancelled */
+	int refs;
+	struct job *next;
+	/* under the table's lock */
+	json_t *state;		/* {"id","role","guest","phase","qmp",...} as status tells it */
+	json_t *result;		/* set once, at the end */
+	unsigned int version;	/* counts changes of state and result */
+};
+
+/* A job with one reference, in the table until its result is taken away. */
+struct job *job_new(enum job_role role, const char *qmp_path);
+struct job *job_find(unsigned int id);
+void job_put(struct job *job);
+
+void job_phase(struct job *job, const char *phase);
+/* Takes over @value. */
+void job_set(struct job *job, const char *key, json_t *value);
+/* Takes over @result. The job leaves the table. */
+void job_end(struct job *job, json_t *result);
+
+/* Waits for a change after @version; copies of state and result are the caller's. */
+unsigned int job_wait(struct job *job, unsigned int version, json_t **state, json_t **result);
+
+/* Array of states. */
+json_t *job_list(void);
+/* Whether that monitor is in use by a job. */
+bool job_has_qmp(const char *qmp_path);
+void job_cancel(struct job *job);
+void job_cancel_all(void);
+bool job_cancelled(const struct job *job);
+
+#endif

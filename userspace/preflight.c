@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <string.h>
+
+#include "preflight.h"
+
+__attribute__((format(printf, 4, 5)))
+static void add(json_t *checks, const char *check, bool ok, const char *format, ...)
+{
+	char text[512], *remedy;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* "what is so; what to do about it" */
+	remedy = strstr(text, "; ");
+	if (remedy) {
+		*remedy = 0;
+		remedy = ok ? NULL : remedy + 2;
+	}
+	json_array_append_new(checks, json_pack("{s:s,s:b,s:s,s:s}", "check", check, "ok", ok,
+						"detail", text, "remedy", remedy ?: ""));
+}
+
+static const char *text_of(const json_t *facts, const char *key)
+{
+	const char *text = json_string_value(json_object_get(facts, key));
+
+	return text ? text : "";
+}
+
+static void check_ram(json_t *checks, const json_t *facts, const char *side)
+{
+	json_t *foreign = json_object_get(facts, "foreign"), *one;
+	size_t i;
+
+	json_array_foreach(foreign, i, one)
+		add(checks, "ram", false,
+		    "%s: backend %s (%s): %s; use -object memory-backend-file,id=%s,mem-path=/dev/vmfastmig/NAME,share=on,align=2M,size=...",
+		    side, text_of(one, "id"), text_of(one, "type"), text_of(one, "why"),
+		    text_of(one, "id"));
+	if (!json_array_size(foreign) && !json_array_size(json_object_get(facts, "regions")))
+		add(checks, "ram", false,
+		    "%s: no memory backend; give -machine memory-backend=ID one on /dev/vmfastmig",
+		    side);
+	else if (!json_array_size(foreign))
+		add(checks, "ram", true, "%s: %zu region(s) on vmfastmig files", side,
+		    json_array_size(json_object_get(facts, "regions")));
+}
+
+void preflight_source(json_t *checks, const json_t *facts)
+{
+	json_t *blockers = json_object_get(facts, "blockers"), *reason;
+	const char *status = text_of(facts, "status");
+	const char *migration = text_of(facts, "migration");
+	bool ok = !strcmp(status, "running") || !strcmp(status, "paused");
+	size_t i;
+
+	check_ram(checks, facts, "source");
+	add(checks, "state", ok, "source: guest is %s; it must be running or paused", status);
+	ok = strcmp(migration, "active") && strcmp(migration, "setup") &&
+	     strcmp(migration, "pre-switchover") && strcmp(migration, "device");
+	add(checks, "migration", ok,
+	    ok ? "source: no migration under way" :
+	    "source: a migration is %s already; wait for it or cancel it", migration);
+	json_array_foreach(blockers, i, reason)
+		add(checks, "blockers", false, "%s; remove what blocks", json_string_value(reason));
+	if (!json_array_size(blockers))
+		add(checks, "blockers", true, "source: no device blocks migration");
+}
+
+static void check_same(json_t *checks, const char *check, const json_t *offered,
+		       const json_t *waiting, const char *remedy)
+{
+	const char *theirs = text_of(offered, check), *ours = text_of(waiting, check);
+	bool same = !strcmp(theirs, ours);
+
+	if (same)
+		add(checks, check, true, "%s on both", ours);
+	else
+		add(checks, check, false, "source has %s, destination %s; %s", theirs, ours, remedy);
+}
+
+static json_t *find_region(const json_t *facts, const char *id)
+{
+	json_t *regions = json_object_get(facts, "regions"), *region;
+	size_t i;
+
+	json_array_foreach(regions, i, region)
+		if (!strcmp(text_of(region, "id"), id))
+			return region;
+	return NULL;
+}
+
+static json_int_t bytes_of(const json_t *region)
+{
+	return json_integer_value(json_object_get(region, "bytes"));
+}
+
+static void check_regions(json_t *checks, const json_t *offered, const json_t *waiting)
+{
+	json_t *theirs = json_object_get(offered, "regions");
+	json_t *ours = json_object_get(waiting, "regions"), *region;
+	bool ok = json_array_size(theirs) == json_array_size(ours);
+	size_t i;
+
+	if (!ok)
+		add(checks, "regions", false,
+		    "source has %zu RAM regions, destination %zu; start both with the same -object options",
+		    json_array_size(theirs), json_array_size(ours));
+	json_array_foreach(theirs, i, region) {
+		const char *id = text_of(region, "id");
+		json_t *twin = find_region(waiting, id);
+
+		if (!twin)
+			add(checks, "regions", false,
+			    "region %s is not on the destination; start both with the same -object options",
+			    id);
+		else if (bytes_of(twin) != bytes_of(region))
+			add(checks, "regions", false,
+			    "region %s has %" PRId64 " bytes on the source, %" PRId64 " on the destination; start both with the same size",
+			    id, (int64_t)bytes_of(region), (int64_t)bytes_of(twin));
+		ok = ok && twin && bytes_of(twin) == bytes_of(region);
+	}
+	if (ok)
+		add(checks, "regions", true, "same on both");
+}
+
+static void check_disks(json_t *checks, const json_t *offered, const json_t *waiting)
+{
+	json_t *theirs = json_object_get(offered, "disks");
+	json_t *ours = json_object_get(waiting, "disks"), *disk;
+	size_t i;
+	bool ok = json_array_size(theirs) == json_array_size(ours);
+
+	if (!ok)
+		add(checks, "disks", false,
+		    "source has %zu disks, destination %zu; start both with the same disks",
+		    json_array_size(theirs), json_array_size(ours));
+	json_array_foreach(theirs, i, disk) {
+		json_t *twin = json_array_get(ours, i);
+
+		if (!twin || bytes_of(disk) == bytes_of(twin))
+			continue;
+		ok = false;
+		add(checks, "disks", false,
+		    "disk %s has %" PRId64 " bytes, destination's %s has %" PRId64 "; both must be the same storage",
+		    text_of(disk, "file"), (int64_t)bytes_of(disk), text_of(twin, "file"),
+		    (int64_t)bytes_of(twin));
+	}
+	if (ok)
+		add(checks, "disks", true, "%zu, of equal size", json_array_size(theirs));
+}
+
+static void check_version(json_t *checks, const json_t *offered, const json_t *waiting)
+{
+	json_t *theirs = json_object_get(offered, "qemu"), *ours = json_object_get(waiting, "qemu");
+	json_int_t from = json_integer_value(json_array_get(theirs, 0));
+	json_int_t to = json_integer_value(json_array_get(ours, 0));
+
+	add(checks, "qemu", from >= 7 && to >= 7,
+	    "source %" PRId64 ".%" PRId64 ", destination %" PRId64 ".%" PRId64 "; needed: 7.2 or newer",
+	    (int64_t)from, (int64_t)json_integer_value(json_array_get(theirs, 1)),
+	    (int64_t)to, (int64_t)json_integer_value(json_array_get(ours, 1)));
+}
+
+void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting,
+		    uint64_t free_bytes)
+{
+	const char *status = text_of(waiting, "status");
+	uint64_t wanted = json_integer_value(json_object_get(offered, "present_bytes"));
+
+	check_ram(checks, waiting, "destination");
+	if (strcmp(status, "inmigrate"))
+		add(checks, "waiting", false,
+		    "destination: guest is %s; start it with -incoming defer", status);
+	else
+		add(checks, "waiting", true, "destination: waits for a migration");
+	check_version(checks, offered, waiting);
+	check_same(checks, "arch", offered, waiting, "a guest cannot change its architecture");
+	check_same(checks, "machine", offered, waiting,
+		   "give both the same versioned -machine, one both QEMUs have");
+	check_same(checks, "cpu", offered, waiting,
+		   "give both the same -cpu, one that both hosts can run");
+	check_regions(checks, offered, waiting);
+	check_disks(checks, offered, waiting);
+	if (wanted > free_bytes)
+		add(checks, "memory", false,
+		    "destination has %" PRIu64 " MiB free, the guest uses %" PRIu64 " MiB; free some, or raise the size option of /dev/vmfastmig",
+		    free_bytes >> 20, wanted >> 20);
+	else
+		add(checks, "memory", true, "destination has %" PRIu64 " MiB free, %" PRIu64 " MiB used",
+		    free_bytes >> 20, wanted >> 20);
+}
+
+int preflight_verdict(const json_t *checks, struct fault *fault)
+{
+	json_t *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check) {
+		if (json_is_true(json_object_get(check, "ok")))
+			continue;
+		return fail(fault, "%s%s%s", text_of(check, "detail"),
+			    *text_of(check, "remedy") ? ": " : "", text_of(check, "remedy"));
+	}
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "qmp.h"
+
+#define LINE_BYTES	(16 << 20)
+#define ANSWER_MS	30000
+
+static int gone(struct qmp *qmp, struct fault *fault)
+{
+	return fail(fault, "the QEMU behind %s is gone", qmp->path);
+}
+
+/* The line in the buffer, parsed, or NULL when none is whole yet. */
+static json_t *take_line(struct qmp *qmp, bool *bad)
+{
+	char *end = memchr(qmp->buf, '\n', qmp->used);
+	json_t *object;
+	size_t bytes;
+
+	if (!end)
+		return NULL;
+	bytes = end - qmp->buf + 1;
+	object = json_loadb(qmp->buf, bytes, JSON_REJECT_DUPLICATES, NULL);
+	memmove(qmp->buf, end + 1, qmp->used - bytes);
+	qmp->used -= bytes;
+	if (!json_is_object(object)) {
+		json_decref(object);
+		*bad = true;
+		return NULL;
+	}
+	return object;
+}
+
+static int fill(struct qmp *qmp, struct fault *fault)
+{
+	ssize_t got;
+
+	if (qmp->used == LINE_BYTES)
+		return fail(fault, "%s: a line of more than %d bytes", qmp->path, LINE_BYTES);
+	got = read(qmp->fd, qmp->buf + qmp->used, LINE_BYTES - qmp->used);
+	if (got <= 0)
+		return gone(qmp, fault);
+	qmp->used += got;
+	return 0;
+}
+
+/* 1 and a message; 0 at the time-out or for stop_fd; -1. */
+static int receive(struct qmp *qmp, int timeout_ms, int stop_fd, json_t **message,
+		   struct fault *fault)
+{
+	uint64_t deadline_ms = clock_ms() + timeout_ms;
+	struct pollfd fds[2] = { { .fd = qmp->fd, .events = POLLIN },
+				 { .fd = stop_fd, .events = POLLIN } };
+	bool bad = false;
+
+	for (;;) {
+		int left_ms = (int)(deadline_ms - clock_ms());
+
+		*message = take_line(qmp, &bad);
+		if (*message)
+			return 1;
+		if (bad)
+			return fail(fault, "%s: what came is not QMP", qmp->path);
+		if (left_ms < 0)
+			left_ms = 0;
+		if (poll(fds, stop_fd >= 0 ? 2 : 1, left_ms) < 0 && errno != EINTR)
+			return fail(fault, "%s: %s", qmp->path, strerror(errno));
+		if (fds[0].revents) {
+			if (fill(qmp, fault))
+				return -1;
+		} else if ((stop_fd >= 0 && fds[1].revents) || clock_ms() >= deadline_ms) {
+			return 0;
+		}
+	}
+}
+
+static void keep_event(struct qmp *qmp, json_t *event)
+{
+	json_object_set_new(event, "arrived_ns", json_integer(clock_ns()));
+	json_array_append_new(qmp->events, event);
+}
+
+static int send_line(struct qmp *qmp, json_t *object, struct fault *fault)
+{
+	char *text = json_dumps(object, JSON_COMPACT);
+	size_t bytes = strlen(text), done = 0;
+
+	text[bytes++] = '\n';	/* over the NUL; length is kept apart */
+	while (done < bytes) {
+		ssize_t sent = send(qmp->fd, text + done, bytes - done, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			break;
+		done += sent;
+	}
+	free(text);
+	return done == bytes ? 0 : gone(qmp, fault);
+}
+
+int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer,
+	     struct fault *fault)
+{
+	json_t *request = json_pack("{s:s,s:i}", "execute", command, "id", ++qmp->last_id);
+	json_t *message, *error;
+	int err;
+
+	if (arguments)
+		json_object_set_new(request, "arguments", arguments);
+	err = send_line(qmp, request, fault);
+	json_decref(request);
+	if (err)
+		return err;
+	for (;;) {
+		err = receive(qmp, ANSWER_MS, -1, &message, fault);
+		if (err < 0)
+			return -1;
+		if (!err)
+			return fail(fault, "%s: no answer to %s in %d s", qmp->path, command,
+				    ANSWER_MS / 1000);
+		if (json_object_get(message, "event"))
+			keep_event(qmp, message);
+		else if (json_integer_value(json_object_get(message, "id")) == qmp->last_id)
+			break;
+		else
+			json_decref(message);
+	}
+	error = json_object_get(message, "error");
+	if (error)
+		fail(fault, "QEMU refused %s: %s", command,
+		     json_string_value(json_object_get(error, "desc")) ?: "without a reason");
+	else if (answer)
+		*answer = json_incref(json_object_get(message, "return"));
+	json_decref(message);
+	return error ? -1 : 0;
+}
+
+static bool matches(json_t *event, const char *name, const char *const *statuses)
+{
+	const char *is = json_string_value(json_object_get(event, "event"));
+	const char *status = json_string_value(json_object_get(json_object_get(event, "data"),
+							       "status"));
+
+	if (!is || strcmp(is, name))
+		return false;
+	if (!statuses)
+		return true;
+	for (; status && *statuses; statuses++)
+		if (!strcmp(*statuses, status))
+			return true;
+	return false;
+}
+
+/* Events before the one asked for stay: another one may be asked for later. */
+static json_t *take_event(struct qmp *qmp, const char *name, const char *const *statuses)
+{
+	json_t *event;
+	size_t i;
+
+	json_array_foreach(qmp->events, i, event) {
+		if (!matches(event, name, statuses))
+			continue;
+		json_incref(event);
+		json_array_remove(qmp->events, i);
+		return event;
+	}
+	return NULL;
+}
+
+int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuses,
+		   int timeout_ms, int stop_fd, json_t **event, struct fault *fault)
+{
+	uint64_t deadline_ms = clock_ms() + timeout_ms;
+	json_t *message;
+	int got;
+
+	for (;;) {
+		uint64_t now_ms = clock_ms();
+
+		*event = take_event(qmp, name, statuses);
+		if (*event)
+			return 1;
+		got = receive(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0, stop_fd,
+			      &message, fault);
+		if (got <= 0)
+			return got;
+		if (json_object_get(message, "event"))
+			keep_event(qmp, message);
+		else
+			json_decref(message);
+	}
+}
+
+static int greet(struct qmp *qmp, struct fault *fault)
+{
+	json_t *greeting;
+	int got = receive(qmp, 5000, -1, &greeting, fault);
+
+	if (got < 0)
+		return -1;
+	if (!got)
+		return fail(fault, "%s does not greet: is another client connected to it?",
+			    qmp->path);
+	got = json_object_get(greeting, "QMP") ? 0 :
+	      fail(fault, "%s is not a QMP monitor", qmp->path);
+	json_decref(greeting);
+	return got ? got : qmp_call(qmp, "qmp_capabilities", NULL, NULL, fault);
+}
+
+int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct ucred peer = { 0 };
+	socklen_t bytes = sizeof(peer);
+
+	memset(qmp, 0, sizeof(*qmp));
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return fail(fault, "%s: too long for a socket's path", path);
+	strcpy(addr.sun_path, path);
+	strcpy(qmp->path, path);
+	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (qmp->fd < 0 || connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		int error = errno;
+
+		qmp_close(qmp);
+		return fail(fault, "cannot connect to the monitor %s: %s", path, strerror(error));
+	}
+	getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+	qmp->pid = peer.pid;
+	qmp->buf = malloc(LINE_BYTES);
+	qmp->events = json_array();
+	if (qmp->buf && qmp->events && !greet(qmp, fault))
+		return 0;
+	qmp_close(qmp);
+	return -1;
+}
+
+void qmp_close(struct qmp *qmp)
+{
+	if (qmp->fd >= 0)
+		close(qmp->fd);
+	qmp->fd = -1;
+	free(qmp->buf);
+	qmp->buf = NULL;
+	json_decref(qmp->events);
+	qmp->events = NULL;
+}

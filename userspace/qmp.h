@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A client of one QEMU monitor socket (QMP, JSON lines). One thread at a time.
+ * Events that arrive while waiting for something else are kept.
+ */
+#ifndef QMP_H
+#define QMP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "fault.h"
+
+struct qmp {
+	int fd;
+	pid_t pid;		/* of the QEMU behind it */
+	char path[108];
+	char *buf;
+	size_t used;
+	unsigned int last_id;
+	json_t *events;		/* array, in order of arrival, each with "arrived_ns" */
+};
+
+int qmp_open(struct qmp *qmp, const char *path, struct fault *fault);
+void qmp_close(struct qmp *qmp);
+
+/* Takes over @arguments (may be NULL). *answer (may be NULL) is the caller's. */
+int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer,
+	     struct fault *fault);
+
+/*
+ * The next event of that name, optionally with data.status one of @statuses
+ * (NULL-terminated). Answers 1 and *event (caller's), 0 at the time-out or when
+ * @stop_fd became readable, -1 when the monitor is gone.
+ */
+int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuses,
+		   int timeout_ms, int stop_fd, json_t **event, struct fault *fault);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#define PIECE_BYTES 65536
+
+static int write_all(int fd, const char *data, size_t bytes)
+{
+	while (bytes) {
+		ssize_t sent = send(fd, data, bytes, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return -1;
+		data += sent;
+		bytes -= sent;
+	}
+	return 0;
+}
+
+/* Source, QEMU to the peer: all but the newest byte, while the gate is shut. */
+static int forward_gated(struct stream *stream, const char *data, size_t bytes)
+{
+	bool open = atomic_load(&stream->gate_open);
+	char last = data[bytes - 1];
+
+	if (stream->holds && chan_write(stream->chan, &stream->held, 1))
+		return -1;
+	stream->holds = !open;
+	stream->held = last;
+	return chan_write(stream->chan, data, bytes - !open);
+}
+
+static int release_held(struct stream *stream)
+{
+	if (!stream->holds || !atomic_load(&stream->gate_open))
+		return 0;
+	stream->holds = false;
+	return chan_write(stream->chan, &stream->held, 1);
+}
+
+static int from_qemu(struct stream *stream)
+{
+	char data[PIECE_BYTES];
+	ssize_t got = read(stream->qemu, data, sizeof(data));
+
+	if (got <= 0)
+		return -1;
+	atomic_fetch_add(&stream->forward_bytes, got);
+	if (stream->source)
+		return forward_gated(stream, data, got);
+	return chan_write(stream->chan, data, got);
+}
+
+static int release_return(struct stream *stream)
+{
+	size_t bytes = stream->back_bytes;
+
+	if (!bytes || !atomic_load(&stream->return_open))
+		return 0;
+	stream->back_bytes = 0;
+	return write_all(stream->qemu, stream->back, bytes);
+}
+
+static int from_peer(struct stream *stream)
+{
+	char data[PIECE_BYTES];
+	long got = chan_read(stream->chan, data, sizeof(data));
+
+	if (got <= 0)
+		return -1;
+	if (!stream->source)
+		return write_all(stream->qemu, data, got);
+	if (stream->back_bytes + got > sizeof(stream->back))
+		return -1;	/* a return path says a few bytes a section; this is none */
+	memcpy(stream->back + stream->back_bytes, data, got);
+	stream->back_bytes += got;
+	return release_return(stream);
+}
+
+/*
+ * An end on one side is not passed on: the job decides what it means. A source
+ * QEMU closes its stream when it is done, its destination when it has loaded.
+ */
+static void *pump(void *arg)
+{
+	struct stream *stream = arg;
+	struct pollfd fds[3] = {
+		{ .fd = stream->qemu, .events = POLLIN },
+		{ .fd = stream->chan->fd, .events = POLLIN },
+		{ .fd = stream->wake, .events = POLLIN },
+	};
+	uint64_t count;
+
+	while (!atomic_load(&stream->stop)) {
+		bool pending = fds[1].fd >= 0 && chan_readable(stream->chan, 0);
+
+		if (poll(fds, 3, pending ? 0 : -1) < 0 && errno != EINTR)
+			break;
+		if ((fds[2].revents & POLLIN) && read(stream->wake, &count, sizeof(count)) < 0)
+			break;
+		if (release_held(stream) || release_return(stream))
+			break;
+		if (fds[0].fd >= 0 && fds[0].revents && from_qemu(stream))
+			fds[0].fd = -1;
+		if (fds[1].fd >= 0 && (pending || fds[1].revents) && from_peer(stream))
+			fds[1].fd = -1;
+	}
+	return NULL;
+}
+
+int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source,
+		 struct fault *fault)
+{
+	stream->qemu = qemu;
+	stream->chan = chan;
+	stream->source = source;
+	stream->wake = eventfd(0, EFD_CLOEXEC);
+	stream->running = stream->wake >= 0 &&
+			  !pthread_create(&stream->thread, NULL, pump, stream);
+	return stream->running ? 0 : fail(fault, "cannot start a thread: %s", strerror(errno));
+}
+
+static void wake(struct stream *stream)
+{
+	uint64_t one = 1;
+
+	if (stream->running && write(stream->wake, &one, sizeof(one)) < 0)
+		return;	/* it cannot overflow */
+}
+
+void stream_open_gate(struct stream *stream)
+{
+	atomic_store(&stream->gate_open, true);
+	wake(stream);
+}
+
+void stream_open_return(struct stream *stream)
+{
+	atomic_store(&stream->return_open, true);
+	wake(stream);
+}
+
+void stream_stop(struct stream *stream)
+{
+	if (!stream->running)
+		return;
+	atomic_store(&stream->stop, true);
+	shutdown(stream->qemu, SHUT_RDWR);	/* and ends a read or write it is in */
+	shutdown(stream->chan->fd, SHUT_RDWR);
+	wake(stream);
+	pthread_join(stream->thread, NULL);
+	stream->running = false;
+	close(stream->wake);
+	close(stream->qemu);
+	stream->qemu = -1;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * QEMU's migration stream on its way: bytes between a QEMU's socket and the
+ * other daemon, in a thread of its own.
+ *
+ * The gate. A destination QEMU runs its guest's devices once it has read the
+ * stream to its end. The source's side holds the newest byte back until the
+ * gate is opened, which is when all RAM is in place over there: without its
+ * last byte no stream is complete.
+ *
+ * The return path. QEMU's source takes the migration for done when its
+ * destination says so there. The source's side holds all of it back until the
+ * destination is known to have loaded everything: until then the source's
+ * migration can fail, and then its guest goes on.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chan.h"
+
+#define STREAM_RETURN_BYTES 65536
+
+struct stream {
+	pthread_t thread;
+	bool running;
+	int qemu;
+	struct chan *chan;
+	bool source;
+	int wake;			/* eventfd */
+	atomic_bool gate_open, return_open, stop;
+	atomic_ullong forward_bytes;
+	char held;			/* source: the newest byte */
+	bool holds;
+	char back[STREAM_RETURN_BYTES];	/* source: the return path held back */
+	size_t back_bytes;
+};
+
+/* Takes over @qemu, a connected socket; @chan stays the caller's. */
+int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source,
+		 struct fault *fault);
+void stream_open_gate(struct stream *stream);
+void stream_open_return(struct stream *stream);
+/* Ends it, wherever it is; the QEMU's socket is closed. */
+void stream_stop(struct stream *stream);
+
+#endif

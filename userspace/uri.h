@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * rdmafast: URIs.
+ *
+ *   uri     = "rdmafast:" host [ ":" port ] [ "/" name ] [ "?" option *( "&" option ) ]
+ *   host    = IPv4 address / host name / "[" IPv6 address "]" / "0" (incoming: any)
+ *   port    = 1*5DIGIT, 1 to 65535; default URI_PORT
+ *   name    = the guest's name, percent-encoded where it has / ? & %
+ *   option  = key "=" value, or key alone for a flag
+ *
+ *   downtime=MS      target in milliseconds, 1 to 60000; default 300
+ *   bandwidth=BYTES  per second, with suffix k, M, G, T (powers of 1024); 0 is no limit
+ *   rounds=N         most rounds before it gives up, 1 to 10000; default 30
+ *   force            switch over after the last round even if not converged
+ *   paused           the destination stays paused
+ *   timeout=S        seconds for the whole migration; 0, the default, is none
+ */
+#ifndef URI_H
+#define URI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fault.h"
+
+#define URI_PORT 7471
+
+struct uri_options {
+	unsigned int downtime_ms;
+	uint64_t bandwidth;
+	unsigned int rounds;
+	unsigned int timeout_s;
+	bool force;
+	bool paused;
+};
+
+struct uri {
+	char host[256];
+	uint16_t port;
+	char name[256];		/* empty: not given */
+	struct uri_options options;
+};
+
+void uri_options_init(struct uri_options *options);
+/* One option, as in the URI or as a flag of the command. @value may be NULL. */
+int uri_option(struct uri_options *options, const char *key, const char *value,
+	       struct fault *fault);
+int uri_parse(const char *text, struct uri *uri, struct fault *fault);
+
+#endif
