@@ -24,6 +24,7 @@
 #define LATENCY_STEP_US	10
 #define LATENCY_STEPS	200000	/* up to 2 s */
 #define GRACE_MS	300
+#define BUCKET_MS	250
 
 struct gap {
 	double start_ms, ms;
@@ -40,12 +41,24 @@ static struct {
 	unsigned long long guest_errors;
 	double start_ms, last_reply_ms, last_loop_ms;
 	double longest_gap_ms, own_gap_ms;
+	double clock_stop_ms;
 	struct gap gaps[GAPS_MAX];
 	unsigned int gap_count;
 	double sent_ms[WINDOW];
 	bool answered[WINDOW];
 	unsigned int latency[LATENCY_STEPS];
 } seen;
+
+/*
+ * How far our clock is ahead of the guest's, from the quickest reply of each
+ * bucket of time. A guest's clock stands still while the guest does, so that it
+ * cannot see its own downtime; here it shows as a step.
+ */
+static struct {
+	double bucket, ahead_ms;	/* of the bucket that is open */
+	double before_ms;		/* of the one before */
+	bool any, any_before;
+} clocks;
 
 static volatile sig_atomic_t stopped;
 
@@ -88,17 +101,38 @@ static void note_latency(double ms)
 	seen.latency[step < LATENCY_STEPS ? step : LATENCY_STEPS - 1]++;
 }
 
+static void close_bucket(void)
+{
+	if (clocks.any_before && clocks.ahead_ms - clocks.before_ms > seen.clock_stop_ms)
+		seen.clock_stop_ms = clocks.ahead_ms - clocks.before_ms;
+	clocks.before_ms = clocks.ahead_ms;
+	clocks.any_before = clocks.any;
+}
+
+static void compare_clocks(double now, double guest_ms)
+{
+	double bucket = (long long)(now / BUCKET_MS);
+
+	if (clocks.any && bucket > clocks.bucket)
+		close_bucket();
+	if (!clocks.any || bucket > clocks.bucket || now - guest_ms < clocks.ahead_ms)
+		clocks.ahead_ms = now - guest_ms;
+	clocks.bucket = bucket;
+	clocks.any = true;
+}
+
 static void take_reply(const char *line, double now)
 {
-	unsigned long long seq, ticks, writes, errors;
+	unsigned long long seq, errors, guest_us;
 
-	if (sscanf(line, "echo %llu %llu %llu %llu", &seq, &ticks, &writes, &errors) != 4)
+	if (sscanf(line, "echo %llu %llu %llu", &seq, &guest_us, &errors) != 3)
 		return;
 	if (seq >= seen.sent || seen.sent - seq > WINDOW || seen.answered[seq % WINDOW])
 		return;
 	seen.answered[seq % WINDOW] = true;
 	seen.guest_errors = errors;
 	note_latency(now - seen.sent_ms[seq % WINDOW]);
+	compare_clocks(now, guest_us / 1e3);
 	if (seen.received++)
 		note_gap(seen.last_reply_ms, now);
 	seen.last_reply_ms = now;
@@ -200,6 +234,8 @@ static void print_report(void)
 	       seen.sent - seen.received);
 	printf("\"longest_gap_ms\":%.2f,\"silence_at_end_ms\":%.2f,\"own_gap_ms\":%.2f,",
 	       seen.longest_gap_ms, silence > 0 ? silence : 0, seen.own_gap_ms);
+	close_bucket();
+	printf("\"guest_clock_stop_ms\":%.2f,", seen.clock_stop_ms);
 	printf("\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"guest_errors\":%llu,",
 	       percentile_ms(0.5), percentile_ms(0.99), seen.guest_errors);
 	print_gaps();
@@ -207,6 +243,9 @@ static void print_report(void)
 	if (seen.own_gap_ms > opt.gap_ms)
 		fprintf(stderr, "client: did not run for %.1f ms itself: gaps of that size mean nothing\n",
 			seen.own_gap_ms);
+	if (percentile_ms(0.5) > 100)
+		fprintf(stderr, "client: the guest cannot answer %u/s: ask for less with -r\n",
+			opt.hz);
 }
 
 static int parse_address(char *text)

@@ -25,7 +25,7 @@ command_run() {
 	[ $# -gt 1 ] || set -- sh -c "$1"
 	command_exec "$host" "$limit" "$input" "$@"
 	status=$?
-	[ $status -ne $EXIT_DEAD ] || command_lost "$host"
+	[ "$status" -ne "$EXIT_DEAD" ] || command_lost "$host"
 	return $status
 }
 

@@ -40,7 +40,7 @@ guest_address() {
 }
 
 guest_kernel_line() {
-	echo "console=ttyS0 quiet panic=-1 oops=panic no_timer_check tsc=reliable" \
+	echo "console=ttyS0 quiet panic=-1 oops=panic no_timer_check i8042.nokbd i8042.noaux tsc=reliable" \
 		"cryptomgr.notests random.trust_cpu=on mitigations=off net.ifnames=0" \
 		"vmfm.ip=$(guest_address "$NAME")/24 $GUEST_ARGS"
 }

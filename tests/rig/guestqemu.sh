@@ -1,15 +1,15 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # The command line of a guest's QEMU.
 
 guest_parse() {
 	RAM=256M VCPUS=1 BACKENDS=() MEMDEV=vmfastmig DISKS=() BALLOON='' INCOMING='' PAUSED=''
-	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_VHOST=''
+	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_VHOST=yes
 	GUEST_KVER=$KVER QEMU=qemu-system-x86_64 MACHINE=pc CPU=host EXTRA=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--incoming) INCOMING=yes ;;
 		--paused) PAUSED=yes ;;
-		--vhost) GUEST_VHOST=yes ;;
+		--no-vhost) GUEST_VHOST='' ;;
 		--balloon) BALLOON=virtio-balloon-pci,id=balloon ;;
 		*)
 			[ $# -ge 2 ] || die "guest start: $1 needs a value, or is unknown"
@@ -96,7 +96,7 @@ guest_kernel_args() {
 	line=$(guest_kernel_line)
 	[ ${#DISKS[@]} -eq 0 ] || line+=" vmfm.disk=/dev/vda"
 	if [ -z "$GUEST_KERNEL" ]; then
-		GUEST_KERNEL=/boot/vmlinuz-$GUEST_KVER
+		GUEST_KERNEL=$(kernel_unpack "/boot/vmlinuz-$GUEST_KVER")
 		[ -n "$GUEST_INITRD" ] || GUEST_INITRD=$(guest_initrd) || exit 1
 	fi
 	printf '%s\n' -kernel "$GUEST_KERNEL" -append "$line $GUEST_APPEND"

@@ -66,7 +66,7 @@ host_launch() {
 		-nodefaults -display none -vga none -no-reboot -pidfile "$dir/pid" \
 		-chardev "file,id=console,path=$dir/console.log,append=on" -serial chardev:console \
 		-qmp "unix:$RIG_RUN/$host.qmp,server=on,wait=off" \
-		-kernel "$BOOT" -initrd "$RIG_STATE/host-$KVER.cpio.gz" \
+		-kernel "$ELF" -initrd "$RIG_STATE/host-$KVER.cpio.gz" \
 		-append "$(host_kernel_line "$host")" \
 		</dev/null >"$dir/qemu.log" 2>&1 9>&- &
 }

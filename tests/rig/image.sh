@@ -2,8 +2,8 @@
 # Initial RAM disks: the hosts' and the test guest's. Both carry only the
 # modules that are needed, in the order in which they load.
 
-HOST_MODULES="virtio_pci 9pnet_virtio 9p overlay"
-GUEST_MODULES="virtio_pci virtio_net virtio_blk virtio_balloon"
+HOST_MODULES=(virtio_pci 9pnet_virtio 9p overlay)
+GUEST_MODULES=(virtio_pci virtio_net virtio_blk virtio_balloon)
 
 # image_modules DIR KVER NAME...: copies the modules and what they need to
 # DIR/modules and lists them in DIR/modules.list.
@@ -50,7 +50,7 @@ image_host() {
 	mkdir -p "$dir/bin" "$dir/proc" "$dir/sys" "$dir/dev" "$dir/root"
 	cp "$(image_busybox)" "$dir/bin/busybox" || exit 1
 	cp "$RIG_SRC/host/initrd-init" "$dir/init"
-	image_modules "$dir" "$1" $HOST_MODULES
+	image_modules "$dir" "$1" "${HOST_MODULES[@]}"
 	image_pack "$dir" "$RIG_STATE/host-$1.cpio.gz"
 }
 
@@ -63,6 +63,6 @@ image_guest() {
 	dir=$(mktemp -d)
 	mkdir -p "$dir/proc" "$dir/sys" "$dir/dev"
 	cp "$RIG_BIN/guest" "$dir/init"
-	image_modules "$dir" "$1" $GUEST_MODULES
+	image_modules "$dir" "$1" "${GUEST_MODULES[@]}"
 	image_pack "$dir" "$(image_guest_path "$1")"
 }

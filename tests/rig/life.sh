@@ -1,8 +1,8 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # The rig's life: up, start, kill, status, down.
 
 life_parse_up() {
-	HOSTS="a b" KVER=${KVER:-} BOOT= MODROOT= MEM=3G CPUS=1 LIMIT=3h BOOT_LIMIT=60 WAIT=0
+	HOSTS="a b" KVER=${KVER:-} BOOT='' MODROOT='' MEM=3G CPUS=1 LIMIT=3h BOOT_LIMIT=60 WAIT=0
 	while [ $# -gt 0 ]; do
 		[ $# -ge 2 ] || die "up: $1 needs a value"
 		case $1 in
@@ -55,6 +55,7 @@ life_up() {
 	program_build_all || exit 1
 	life_disk || exit 1
 	image_host "$KVER" || exit 1
+	ELF=$(kernel_unpack "$BOOT") || exit 1
 	net_up || exit 1
 	settings_save
 	start=$(date +%s%N)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What things are called, and where they are. One rig per machine, so the
 # namespace, the sockets and the lock have fixed names.
 
@@ -8,6 +8,7 @@ RIG_STATE=$(realpath -m "${VMFM_RIG_DIR:-$RIG_REPO/build/rig}")
 RIG_BIN=$RIG_STATE/bin
 RIG_NETNS=vmfm-rig
 RIG_RUN=/run/vmfm-rig
+RIG_KERNELS=/var/cache/vmfm-rig
 RIG_LOCK=/run/lock/vmfm-rig.lock
 RIG_DISK=$RIG_STATE/disk.img
 
@@ -45,7 +46,7 @@ settings_load() {
 
 settings_save() {
 	local name
-	for name in KVER BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT; do
+	for name in KVER ELF BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT; do
 		printf '%s=%q\n' "$name" "${!name}"
 	done >"$RIG_STATE/settings"
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2153
 # The rig's own network namespace:
 #
 #   bridge   network        in each host                     in the namespace
