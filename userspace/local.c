@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The UNIX socket the command talks to: a JSON request on a line, JSON answers
+ * on lines, the last of them {"result": ...}.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+#define REQUEST_BYTES 65536
+
+struct order {
+	struct job *job;
+	char qmp[108];
+	struct uri uri;
+	bool check;
+};
+
+static int answer(int fd, json_t *object)
+{
+	char *text = json_dumps(object, JSON_COMPACT);
+	size_t bytes = strlen(text);
+	ssize_t sent;
+
+	text[bytes++] = '\n';
+	sent = send(fd, text, bytes, MSG_NOSIGNAL);
+	free(text);
+	json_decref(object);
+	return sent == (ssize_t)bytes ? 0 : -1;
+}
+
+static void answer_error(int fd, const char *text)
+{
+	answer(fd, json_pack("{s:{s:b,s:s}}", "result", "completed", 0, "error", text));
+}
+
+static void *run_source(void *arg)
+{
+	struct order *order = arg;
+
+	source_run(order->job, order->qmp, &order->uri, order->check);
+	job_put(order->job);
+	free(order);
+	return NULL;
+}
+
+static void *run_sink(void *arg)
+{
+	struct order *order = arg;
+
+	sink_wait(order->job, order->qmp, order->uri.name);
+	job_put(order->job);
+	free(order);
+	return NULL;
+}
+
+/* Tells each change of the job's state, and its result. */
+static void follow(int fd, struct job *job)
+{
+	json_t *state, *result = NULL;
+	unsigned int version = 0;
+
+	while (!result) {
+		version = job_wait(job, version, &state, &result);
+		if (answer(fd, json_pack("{s:o}", "state", state)))
+			break;	/* the client went away; the job goes on */
+	}
+	if (result)
+		answer(fd, json_pack("{s:o}", "result", result));
+}
+
+static int parse_order(json_t *request, struct order *order, struct fault *fault)
+{
+	const char *qmp = json_string_value(json_object_get(request, "qmp"));
+	const char *uri = json_string_value(json_object_get(request, "uri"));
+	json_t *options = json_object_get(request, "options"), *value;
+	const char *key;
+
+	if (!qmp || strlen(qmp) >= sizeof(order->qmp) || *qmp != '/')
+		return fail(fault, "which monitor? --qmp /PATH");
+	strcpy(order->qmp, qmp);
+	if (!uri)
+		return fail(fault, "which URI? rdmafast:HOST");
+	if (uri_parse(uri, &order->uri, fault))
+		return -1;
+	json_object_foreach(options, key, value)
+		if (uri_option(&order->uri.options, key, json_string_value(value), fault))
+			return -1;
+	return 0;
+}
+
+static void start_job(int fd, json_t *request, enum job_role role, bool check)
+{
+	struct order *order = calloc(1, sizeof(*order));
+	struct fault fault;
+	struct job *job;
+	pthread_t thread;
+
+	if (parse_order(request, order, &fault)) {
+		free(order);
+		answer_error(fd, fault.text);
+		return;
+	}
+	if (job_has_qmp(order->qmp)) {
+		free(order);
+		answer_error(fd, "a migration of this guest is under way already; see: vmfastmig status");
+		return;
+	}
+	job = job_new(role, order->qmp);
+	order->job = job;
+	order->check = check;
+	job = job_find(job->id);	/* a reference of our own */
+	if (pthread_create(&thread, NULL, role == JOB_SOURCE ? run_source : run_sink, order)) {
+		job_end(job, json_pack("{s:b,s:s}", "completed", 0, "error", "no thread"));
+	} else {
+		pthread_detach(thread);
+	}
+	if (json_is_true(json_object_get(request, "detach")))
+		answer(fd, json_pack("{s:{s:b,s:i}}", "result", "started", 1, "id", job->id));
+	else
+		follow(fd, job);
+	job_put(job);
+}
+
+static void on_job(int fd, json_t *request, bool cancel)
+{
+	struct job *job = job_find(json_integer_value(json_object_get(request, "id")));
+
+	if (!job) {
+		answer_error(fd, "no such migration; see: vmfastmig status");
+		return;
+	}
+	if (cancel)
+		job_cancel(job);
+	follow(fd, job);
+	job_put(job);
+}
+
+static void obey(int fd, json_t *request)
+{
+	const char *command = json_string_value(json_object_get(request, "command"));
+
+	if (!command)
+		answer_error(fd, "no command");
+	else if (!strcmp(command, "migrate"))
+		start_job(fd, request, JOB_SOURCE, false);
+	else if (!strcmp(command, "check"))
+		start_job(fd, request, JOB_SOURCE, true);
+	else if (!strcmp(command, "incoming"))
+		start_job(fd, request, JOB_SINK, false);
+	else if (!strcmp(command, "status"))
+		answer(fd, json_pack("{s:{s:o}}", "result", "migrations", job_list()));
+	else if (!strcmp(command, "watch"))
+		on_job(fd, request, false);
+	else if (!strcmp(command, "cancel"))
+		on_job(fd, request, true);
+	else
+		answer_error(fd, "unknown command");
+}
+
+void local_serve(int fd)
+{
+	char line[REQUEST_BYTES];
+	size_t used = 0;
+	json_t *request = NULL;
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	while (used < sizeof(line) && !memchr(line, '\n', used) && poll(&wait, 1, 5000) > 0) {
+		ssize_t got = recv(fd, line + used, sizeof(line) - used, 0);
+
+		if (got <= 0)
+			break;
+		used += got;
+	}
+	if (memchr(line, '\n', used))
+		request = json_loadb(line, (char *)memchr(line, '\n', used) - line,
+				     JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(request))
+		obey(fd, request);
+	else
+		answer_error(fd, "the request is not a JSON object on a line");
+	json_decref(request);
+	close(fd);
+}
