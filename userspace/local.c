@@ -164,7 +164,7 @@ static void obey(int fd, json_t *request)
 
 void local_serve(int fd)
 {
-	char line[REQUEST_BYTES];
+	char line[REQUEST_BYTES] = "";
 	size_t used = 0;
 	json_t *request = NULL;
 	struct pollfd wait = { .fd = fd, .events = POLLIN };

@@ -1,15 +1,31 @@
 #!/bin/bash
-# Installs the packages of packages.txt that are missing, and nothing else.
+# Installs the packages of packages.txt that are missing, and nothing else. A
+# name with a * stands for the newest package that matches it.
 set -eu
 
 here=$(cd "$(dirname "$(realpath "$0")")" && pwd)
 list=$here/../../packages.txt
 
+listed_packages() {
+	sed 's/#.*//' "$list" | xargs -n 1
+}
+
+# Installed is any match.
+is_installed() {
+	dpkg-query -W -f '${db:Status-Abbrev}\n' "$1" 2>/dev/null | grep -q '^ii'
+}
+
 missing_packages() {
-	sed 's/#.*//' "$list" | xargs -n 1 | while read -r package; do
-		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
-			grep -q '^ii' || echo "$package"
+	listed_packages | while read -r package; do
+		is_installed "$package" || echo "$package"
 	done
+}
+
+newest() {
+	case $1 in
+	*'*'*) apt-cache pkgnames | grep -xE "$(sed 's/[.+]/\\&/g; s/\*/[0-9.]+/' <<<"$1")" | sort -V | tail -n 1 ;;
+	*) echo "$1" ;;
+	esac
 }
 
 mapfile -t missing < <(missing_packages)
@@ -17,7 +33,11 @@ mapfile -t missing < <(missing_packages)
 echo "installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
+names=()
+for package in "${missing[@]}"; do
+	names+=("$(newest "$package")")
+done
+apt-get -qq -y --no-install-recommends install "${names[@]}" >/dev/null
 mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || {
 	echo "still missing: ${missing[*]}" >&2

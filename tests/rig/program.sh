@@ -26,6 +26,7 @@ program_build_all() {
 	program_build qmp "$RIG_SRC/qmp.c"
 	program_build client "$RIG_SRC/client.c"
 	program_build stampdisk "$RIG_SRC/stampdisk.c" "$g/sector.c"
+	program_build pagesum "$RIG_SRC/pagesum.c"
 	program_build guest "$g"/*.c
 	ln -sf bin/client "$RIG_STATE/client"
 }

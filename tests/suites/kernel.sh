@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # set by tests/run
 # The kselftests, on host a. Sourced by tests/run.
 
 kernel_suite() {

@@ -1,0 +1,209 @@
+# shellcheck shell=bash disable=SC2034 # variables for those who source it
+# What the migration scenarios are told with: hosts, daemons, guests, moves,
+# verdicts. A scenario sources this file, plays, and exits 0 when all was well.
+#
+#   set -eu; . "$(dirname "$0")/scene.sh"
+#   scene_hosts
+#   guest_on a vm --dirty 4M && guest_awaited b vm --dirty 4M
+#   move a b vm downtime=500
+#   guest_lives b vm
+#   scene_end
+#
+# Status 70 means that an emulated host died by itself: no verdict.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+rig=$top/tests/rig/rig
+scratch=$top/build/migrate
+rig_state=$top/build/rig
+vmfastmig=$top/build/userspace/vmfastmig
+daemon=$top/build/userspace/vmfastmigd
+EXIT_DEAD=70
+mkdir -p "$scratch"
+
+say() {
+	printf '%s  %s\n' "$(date +%T)" "$*" >&2
+}
+
+die() {
+	say "FAILED: $*"
+	scene_evidence
+	exit 1
+}
+
+# What the scenario left behind, for its log.
+scene_evidence() {
+	local host
+	for host in a b; do
+		# shellcheck disable=SC2016 # the host's hostname
+		"$rig" run "$host" --timeout 20 -- sh -c \
+			'echo "--- daemon of $(hostname)"; tail -n 15 /run/vmfastmigd.log; dmesg | tail -n 5' >&2 ||
+			true
+	done
+}
+
+on() {
+	local host=$1 status=0
+	shift
+	"$rig" run "$host" --timeout "${ON_TIMEOUT:-120}" -- "$@" || status=$?
+	[ $status -ne $EXIT_DEAD ] || exit $EXIT_DEAD
+	return $status
+}
+
+host_of() { # b: hostB
+	echo "host$(tr a-h A-H <<<"$1")"
+}
+
+# Hosts a and b with the module and a daemon each; what is up already is kept.
+scene_hosts() {
+	local host
+	"$rig" status >/dev/null 2>&1 || "$top/tests/suites/hosts-up" >&2
+	"$rig" logmark
+	for host in a b; do
+		scene_host "$host"
+	done
+}
+
+# One host after its boot, or at any time.
+scene_host() {
+	local host=$1
+	"$rig" status | grep -q "^host $host up" || "$rig" start "$host" >&2
+	on "$host" grep -q ' /dev/vmfastmig ' /proc/mounts || on "$host" sh -c "
+		modprobe -a rdma_cm ib_uverbs rdma_ucm && insmod $top/build/kmod/$KVER/vmfastmig.ko &&
+		mkdir -p /dev/vmfastmig && mount -t vmfastmig none /dev/vmfastmig"
+	daemon_on "$host"
+}
+
+# daemon_on HOST [ENV=VALUE...]: starts it where none runs.
+daemon_on() {
+	local host=$1
+	shift
+	on "$host" sh -c "
+		pidof vmfastmigd >/dev/null && exit 0
+		[ -f /run/vmfastmig.psk ] || (umask 077
+			echo migration:6f1c6f0b7c3f42f08d9ad9a4a7d6b5c3e2f1a0b9c8d7e6f5a4b3c2d1e0f1a2b3 >/run/vmfastmig.psk)
+		setsid -f env $* $daemon --psk-file /run/vmfastmig.psk </dev/null >>/run/vmfastmigd.log 2>&1
+		n=0
+		while ! $vmfastmig status >/dev/null 2>&1; do
+			n=\$((n + 1))
+			[ \$n -lt 100 ] || { tail /run/vmfastmigd.log; exit 1; }
+			sleep 0.1
+		done"
+}
+
+# daemon_off HOST [SIGNAL]: by KILL nothing is told to anybody.
+daemon_off() {
+	on "$1" sh -c "
+		pid=\$(pidof vmfastmigd) || exit 0
+		kill -${2:-KILL} \$pid
+		n=0
+		while kill -0 \$pid 2>/dev/null; do
+			n=\$((n + 1))
+			[ \$n -lt 300 ] || exit 1
+			sleep 0.1
+		done"
+}
+
+guest_on() { # HOST NAME [OPTION...]
+	local host=$1 name=$2
+	"$rig" guest start "$@" >&2 || exit 1
+	"$rig" guest wait "$host" "$name" 120 >&2 || exit 1
+}
+
+# A QEMU that waits for its guest, known to the daemon there.
+guest_awaited() { # HOST NAME [OPTION...]
+	local host=$1 name=$2
+	"$rig" guest start "$@" --incoming >&2 || exit 1
+	on "$host" "$vmfastmig" incoming --detach --qmp "/run/rig/$name.qmp" rdmafast:0 >&2
+}
+
+guest_off() { # NAME [HOST...]
+	local name=$1 host
+	shift
+	[ $# -gt 0 ] || set -- a b
+	for host in "$@"; do
+		"$rig" guest stop "$host" "$name" >&2 || true
+		on "$host" sh -c "rm -f /dev/vmfastmig/$name /dev/vmfastmig/$name-*" || true
+	done
+}
+
+# move FROM TO NAME [OPTION=VALUE...]: the result is in $scratch/result.json.
+# Status 1 when the migration failed.
+move() {
+	local from=$1 to=$2 name=$3 options
+	shift 3
+	options=$(IFS='&' && echo "$*")
+	ON_TIMEOUT=${MOVE_TIMEOUT:-240} on "$from" "$vmfastmig" migrate --json \
+		--qmp "/run/rig/$name.qmp" "rdmafast:$(host_of "$to")${options:+?$options}" \
+		>"$scratch/result.json"
+}
+
+result() {
+	jq -r "$1" "$scratch/result.json"
+}
+
+# In a word: running, paused, postmigrate, inmigrate, or gone.
+guest_state() { # HOST NAME
+	local answer
+	answer=$("$rig" guest qmp "$1" "$2" '{"execute":"query-status"}' 2>/dev/null) || true
+	answer=$(jq -r '.return.status // empty' <<<"$answer" 2>/dev/null | tail -n 1)
+	echo "${answer:-gone}"
+}
+
+guest_is() { # HOST NAME STATE...
+	local host=$1 name=$2 state
+	shift 2
+	state=$(guest_state "$host" "$name")
+	case " $* " in
+	*" $state "*) ;;
+	*) die "guest $name on host $host is $state, not $*" ;;
+	esac
+}
+
+guest_fact() { # NAME KEY
+	"$rig" guest status "$1" | jq ".$2"
+}
+
+# It runs there, its program answers, and it found all its pages right in a
+# whole pass after now.
+guest_lives() { # HOST NAME
+	local host=$1 name=$2 passes ticks n
+	guest_is "$host" "$name" running
+	passes=$(guest_fact "$name" passes) || die "guest $name does not answer"
+	ticks=$(guest_fact "$name" ticks)
+	for n in {1..120}; do
+		[ "$(guest_fact "$name" passes)" -lt $((passes + 2)) ] || break
+		sleep 0.5
+	done
+	[ "$(guest_fact "$name" passes)" -ge $((passes + 2)) ] ||
+		die "guest $name did not check its pages in $((n / 2)) s"
+	[ "$(guest_fact "$name" ticks)" -gt "$ticks" ] || die "guest $name: its clock does not tick"
+	guest_is_sound "$name"
+}
+
+guest_is_sound() {
+	local errors
+	errors=$(guest_fact "$1" 'errors + .disk_errors') || die "guest $1 does not answer"
+	[ "$errors" = 0 ] || {
+		"$rig" guest status "$1" >&2
+		die "guest $1 found $errors wrong pages or sectors"
+	}
+}
+
+# No session, no key, no job, no socket is left on the hosts.
+nothing_left() { # [HOST...]
+	local host left
+	[ $# -gt 0 ] || set -- a b
+	for host in "$@"; do
+		left=$(on "$host" "$vmfastmig" status --json | jq -c '.migrations')
+		[ "$left" = "[]" ] || die "host $host has migrations left: $left"
+		left=$(on "$host" "$vmfastmig" regions --json | jq -c '[.regions[] | select(.session)]')
+		[ "$left" = "[]" ] || die "host $host has regions in a session: $left"
+		left=$(on "$host" sh -c 'ls /run/vmfastmig | grep -E "source|sink" || true')
+		[ -z "$left" ] || die "host $host has sockets left: $left"
+	done
+}
+
+# The last word of a scenario: the kernels had nothing to complain of.
+scene_end() {
+	"$rig" logcheck >&2 || die "a kernel complained"
+}
