@@ -37,7 +37,7 @@
 #include <linux/rcupdate_wait.h>
 #include <linux/percpu.h>
 #include <linux/rmap.h>
-#include <linux/sched/signal.h>
+#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -166,12 +166,17 @@ static unsigned long each_folio(struct vmfm_region *region,
 	xas_for_each(&xas, folio, ULONG_MAX) {
 		if (xas_retry(&xas, folio) || xa_is_value(folio))
 			continue;
-		if (!folio_try_get(folio))
-			continue;	/* being freed: no longer part of the file */
-		if (folio == xas_reload(&xas)) {
-			each(folio, arg);
-			pages += folio_nr_pages(folio);
+		if (!folio_try_get(folio)) {
+			xas_reset(&xas);	/* being freed or split: look again */
+			continue;
 		}
+		if (folio != xas_reload(&xas)) {
+			folio_put(folio);
+			xas_reset(&xas);
+			continue;
+		}
+		each(folio, arg);
+		pages += folio_nr_pages(folio);
 		folio_put(folio);
 		if (need_resched()) {
 			xas_pause(&xas);
@@ -207,13 +212,14 @@ static void scan_pin(struct folio *folio, void *arg)
 }
 
 /* Pins of I/O in flight go away; one that stays is a device that maps the page. */
-static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, unsigned long *pinned)
+static int refuse_pins(struct vmfm_region *region, unsigned long pages, unsigned int wait_ms,
+		       const int *stop, unsigned long *pinned)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(wait_ms);
 	struct pin_scan scan = { .first = true };
 	int err = 0;
 
-	scan.candidates = alloc_bits(round_up(vmfm_region_pages(region), VMFM_BLOCK_PAGES));
+	scan.candidates = alloc_bits(round_up(pages, VMFM_BLOCK_PAGES));
 	if (!scan.candidates)
 		return -ENOMEM;
 	for (;;) {
@@ -228,26 +234,26 @@ static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, unsigne
 			err = -EBUSY;
 			break;
 		}
-		if (fatal_signal_pending(current)) {
+		if (READ_ONCE(*stop)) {
 			err = -EINTR;
 			break;
 		}
 		scan.first = false;
-		schedule_timeout_killable(msecs_to_jiffies(50));
+		msleep(50);
 	}
 	kvfree(scan.candidates);
 	return err;
 }
 
-int vmfm_dirty_start(struct vmfm_region *region, unsigned int pin_wait_ms,
-		     unsigned long *present, unsigned long *pinned)
+int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned int pin_wait_ms,
+		     const int *stop, unsigned long *present, unsigned long *pinned)
 {
 	struct vmfm_dirty *dirty;
-	int err = refuse_pins(region, pin_wait_ms, pinned);
+	int err = refuse_pins(region, pages, pin_wait_ms, stop, pinned);
 
 	if (err)
 		return err;
-	dirty = alloc_dirty(vmfm_region_pages(region));
+	dirty = alloc_dirty(pages);
 	if (!dirty)
 		return -ENOMEM;
 	bitmap_fill(dirty->pmd, DIV_ROUND_UP(dirty->pages, VMFM_BLOCK_PAGES));

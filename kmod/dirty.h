@@ -35,10 +35,10 @@ struct vmfm_block {
  * Starts tracking: pages present are marked, later writes mark. Blocks may be
  * mapped writable still; the first take of each revokes that.
  * -ENOMEM; -EBUSY when pages stay pinned for @pin_wait_ms, their number then in
- * @pinned; -EINTR on a fatal signal.
+ * @pinned; -EINTR when *@stop is not 0 any more.
  */
-int vmfm_dirty_start(struct vmfm_region *region, unsigned int pin_wait_ms,
-		     unsigned long *present, unsigned long *pinned);
+int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned int pin_wait_ms,
+		     const int *stop, unsigned long *present, unsigned long *pinned);
 void vmfm_dirty_stop(struct vmfm_region *region);
 
 void vmfm_dirty_prepare_fault(struct vmfm_region *region, struct vm_fault *vmf);

@@ -29,14 +29,20 @@ static struct vmfm_mount *mount_of(struct inode *inode)
 	return inode->i_sb->s_fs_info;
 }
 
+struct rw_semaphore *vmfm_region_adding(struct vmfm_region *region)
+{
+	return &mount_of(&region->inode)->adding;
+}
+
 int vmfm_region_charge(struct vmfm_region *region, long pages)
 {
 	struct vmfm_mount *mnt = mount_of(&region->inode);
+	long used = atomic_long_read(&mnt->used_pages);
 
-	if (atomic_long_add_return(pages, &mnt->used_pages) > mnt->max_pages) {
-		atomic_long_sub(pages, &mnt->used_pages);
-		return -ENOSPC;
-	}
+	do {
+		if (used + pages > (long)READ_ONCE(mnt->max_pages))
+			return -ENOSPC;
+	} while (!atomic_long_try_cmpxchg(&mnt->used_pages, &used, used + pages));
 	atomic_long_add(pages, &region->charged_pages);
 	return 0;
 }
@@ -61,10 +67,20 @@ struct vmfm_region *vmfm_region_get_fd(int fd)
 		goto out;
 	}
 	ihold(file_inode(file));
+	/* An inode alone does not keep its filesystem from being unmounted. */
+	atomic_inc(&file_inode(file)->i_sb->s_active);
 	region = vmfm_region(file_inode(file));
 out:
 	fput(file);
 	return region;
+}
+
+void vmfm_region_put(struct vmfm_region *region)
+{
+	struct super_block *sb = region->inode.i_sb;
+
+	iput(&region->inode);
+	deactivate_super(sb);
 }
 
 int vmfm_region_claim(struct vmfm_region *region, struct vmfm_session *session, bool sink)
@@ -386,6 +402,7 @@ static int init_context(struct fs_context *fc)
 
 	if (!mnt)
 		return -ENOMEM;
+	init_rwsem(&mnt->adding);
 	mnt->mode = DEFAULT_MODE;
 	mnt->max_pages = div_u64((u64)totalram_pages() * DEFAULT_PERCENT, 100);
 	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE) {

@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/list.h>
+#include <linux/rwsem.h>
 
 struct vmfm_dirty;
 struct vmfm_session;
@@ -15,6 +16,7 @@ struct vmfm_mount {
 	kuid_t uid;
 	kgid_t gid;
 	unsigned long max_pages;	/* the quota */
+	struct rw_semaphore adding;	/* shared from charging a page to its being there */
 	atomic_long_t used_pages;
 };
 
@@ -44,12 +46,14 @@ static inline unsigned long vmfm_region_pages(struct vmfm_region *region)
 /* -ENOSPC when the mount's size limit does not allow that many more pages. */
 int vmfm_region_charge(struct vmfm_region *region, long pages);
 void vmfm_region_uncharge(struct vmfm_region *region, long pages);
+struct rw_semaphore *vmfm_region_adding(struct vmfm_region *region);
 
 /*
- * The region behind an open file, with a reference on its inode, or ERR_PTR:
- * -EBADF no such file or not open for writing, -EMEDIUMTYPE not ours.
+ * The region behind an open file, with a reference on it and on its mount, or
+ * ERR_PTR: -EBADF no such file or not open for writing, -EMEDIUMTYPE not ours.
  */
 struct vmfm_region *vmfm_region_get_fd(int fd);
+void vmfm_region_put(struct vmfm_region *region);
 
 /* Makes @session the owner. -EBUSY when there is one already. */
 int vmfm_region_claim(struct vmfm_region *region, struct vmfm_session *session, bool sink);

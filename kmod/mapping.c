@@ -80,7 +80,7 @@ static bool block_fits(struct vmfm_region *region, pgoff_t index)
 				       start + HPAGE_PMD_SIZE - 1);
 }
 
-struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index)
+static struct folio *find_or_add(struct vmfm_region *region, pgoff_t index)
 {
 	struct address_space *mapping = region->inode.i_mapping;
 	struct folio *folio;
@@ -98,6 +98,33 @@ struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index)
 		if (!IS_ERR(folio) || PTR_ERR(folio) != -EEXIST)
 			return folio;
 	}
+}
+
+/*
+ * The quota may have gone to somebody who is about to add this very page, or
+ * will give back what it is charged for: there is no room only when there is
+ * none with nobody on the way.
+ */
+struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	struct rw_semaphore *adding = vmfm_region_adding(region);
+	struct folio *folio;
+
+	folio = vmfm_lock_folio(mapping, index);
+	if (folio)
+		return folio;
+	down_read(adding);
+	folio = find_or_add(region, index);
+	up_read(adding);
+	if (PTR_ERR_OR_ZERO(folio) != -ENOSPC)
+		return folio;
+	down_write(adding);
+	folio = vmfm_lock_folio(mapping, index);
+	if (!folio)
+		folio = add_folio(region, index, 0, mapping_gfp_mask(mapping));
+	up_write(adding);
+	return folio;
 }
 
 void vmfm_region_recount(struct vmfm_region *region)
@@ -190,10 +217,40 @@ static vm_fault_t region_page_mkwrite(struct vm_fault *vmf)
 	return VM_FAULT_LOCKED;
 }
 
+/*
+ * A round leaves entries read-only and dirty, and mprotect() makes dirty entries
+ * of a shared mapping writable without a fault. It finds none.
+ */
+static int region_mprotect(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			   unsigned long flags)
+{
+	vmfm_vma_start_write(vma);
+	if (flags & VM_WRITE)
+		unmap_mapping_pages(vma->vm_file->f_mapping, linear_page_index(vma, start),
+				    (end - start) >> PAGE_SHIFT, false);
+	return 0;
+}
+
+#ifdef CONFIG_NUMA
+/*
+ * No policy: without one NUMA balancing leaves the mapping alone. Like
+ * mprotect(), it would give dirty entries their write access back without a fault.
+ */
+static struct mempolicy *region_get_policy(struct vm_area_struct *vma,
+					   VMFM_GET_POLICY_ARGS)
+{
+	return NULL;
+}
+#endif
+
 static const struct vm_operations_struct region_vm_ops = {
+#ifdef CONFIG_NUMA
+	.get_policy = region_get_policy,
+#endif
 	.fault = region_fault,
 	.map_pages = filemap_map_pages,
 	.page_mkwrite = region_page_mkwrite,
+	.mprotect = region_mprotect,
 };
 
 static int region_mmap(struct file *file, struct vm_area_struct *vma)

@@ -339,20 +339,19 @@ static int session_set(struct sk_buff *request, struct genl_info *info)
 		return PTR_ERR(session);
 	if (info->attrs[VMFM_A_BANDWIDTH])
 		WRITE_ONCE(session->bandwidth, nla_get_u64(info->attrs[VMFM_A_BANDWIDTH]));
+	wake_up_all(&session->wait);
 	vmfm_session_put(session);
 	return 0;
 }
 
-static int begin(struct genl_info *info, enum vmfm_state to)
+static int begin(struct genl_info *info, enum vmfm_state to, unsigned int timeout_ms)
 {
 	struct vmfm_session *session = find_own_session(info);
 	int err;
 
 	if (IS_ERR(session))
 		return PTR_ERR(session);
-	if (to == VMFM_STATE_FINAL)
-		session->final_timeout_ms = nla_get_u32(info->attrs[VMFM_A_TIMEOUT_MS]);
-	err = vmfm_session_begin(session, to);
+	err = vmfm_session_begin(session, to, timeout_ms);
 	if (err)
 		VMFM_ERR_MSG(info->extack, "session %u is %s", session->id,
 			     vmfm_state_name(vmfm_session_state(session)));
@@ -362,12 +361,12 @@ static int begin(struct genl_info *info, enum vmfm_state to)
 
 static int session_start(struct sk_buff *request, struct genl_info *info)
 {
-	return begin(info, VMFM_STATE_CONNECTING);
+	return begin(info, VMFM_STATE_CONNECTING, 0);
 }
 
 static int session_round(struct sk_buff *request, struct genl_info *info)
 {
-	return begin(info, VMFM_STATE_ROUND);
+	return begin(info, VMFM_STATE_ROUND, 0);
 }
 
 static int session_final(struct sk_buff *request, struct genl_info *info)
@@ -376,7 +375,7 @@ static int session_final(struct sk_buff *request, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "how long may the final round take?");
 		return -EINVAL;
 	}
-	return begin(info, VMFM_STATE_FINAL);
+	return begin(info, VMFM_STATE_FINAL, nla_get_u32(info->attrs[VMFM_A_TIMEOUT_MS]));
 }
 
 static int session_del(struct sk_buff *request, struct genl_info *info)
@@ -441,7 +440,7 @@ static const struct genl_ops ops[] = {
 };
 
 static const struct genl_multicast_group groups[] = {
-	{ .name = VMFM_MCGRP_EVENTS, },
+	{ .name = VMFM_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_NET_ADMIN, },
 };
 
 static struct genl_family family __ro_after_init = {

@@ -122,15 +122,22 @@ int vmfm_nl_put_session(struct sk_buff *skb, struct vmfm_session *session)
 /* The name is told as it is now; a file whose name is gone has none. */
 static int put_name(struct sk_buff *skb, struct inode *inode)
 {
-	struct dentry *dentry = d_find_alias(inode);
+	struct dentry *dentry;
 	int err;
 
-	if (!dentry)
-		return nla_put_string(skb, VMFM_A_REGION_NAME, "");
-	spin_lock(&dentry->d_lock);
-	err = nla_put_string(skb, VMFM_A_REGION_NAME, dentry->d_name.name);
-	spin_unlock(&dentry->d_lock);
-	dput(dentry);
+	/*
+	 * No reference is taken: to be the last to give it back would evict the
+	 * inode, which needs the lock that our caller holds.
+	 */
+	spin_lock(&inode->i_lock);
+	dentry = hlist_entry_safe(inode->i_dentry.first, struct dentry, d_u.d_alias);
+	if (dentry)
+		spin_lock(&dentry->d_lock);
+	err = nla_put_string(skb, VMFM_A_REGION_NAME, dentry && !d_unhashed(dentry) ?
+			     (const char *)dentry->d_name.name : "");
+	if (dentry)
+		spin_unlock(&dentry->d_lock);
+	spin_unlock(&inode->i_lock);
 	return err;
 }
 

@@ -164,8 +164,9 @@ static void pace(struct vmfm_session *session, u64 bytes)
 	sleep_ns = session->paced_until_ns - now_ns;
 	if (sleep_ns < PACE_SLACK_NS)
 		return;
-	wait_event_idle_timeout(session->wait, vmfm_session_failed(session),
-			   nsecs_to_jiffies64(sleep_ns) + 1);
+	wait_event_idle_timeout(session->wait, vmfm_session_failed(session) ||
+				READ_ONCE(session->bandwidth) != limit,
+				nsecs_to_jiffies64(sleep_ns) + 1);
 }
 
 static void tell_progress(struct pass *pass)
@@ -267,7 +268,8 @@ void vmfm_precopy_start(struct vmfm_session *session)
 	for (i = 0; i < session->regions; i++) {
 		struct vmfm_session_region *region = &session->region[i];
 
-		err = vmfm_dirty_start(region->file, PIN_WAIT_MS, &region->present, &pinned);
+		err = vmfm_dirty_start(region->file, region->pages, PIN_WAIT_MS, &session->error,
+				       &region->present, &pinned);
 		trace_vmfm_start(session->id, &region->file->inode, region->present, err);
 		if (err == -EBUSY)
 			vmfm_session_fail(session, err,

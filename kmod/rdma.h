@@ -62,7 +62,7 @@ struct vmfm_xport {
 	atomic_t taken;			/* sink: the one connection was accepted */
 	bool closing;
 
-	struct vmfm_rx *rx;
+	struct vmfm_rx **rx;
 	unsigned int rx_count;
 	spinlock_t lock;		/* inbox, batches */
 	struct list_head inbox;
@@ -76,7 +76,10 @@ struct vmfm_xport {
 	struct vmfm_grant **grants;	/* [region][chunk] */
 	atomic_t asked;
 	bool accepted;
+	bool done_sent;
 	bool done;
+	struct ib_cqe probe;
+	atomic_t probing;
 	u32 round_acked;
 
 	/* Sink; the inbox alone. */
@@ -96,6 +99,19 @@ int vmfm_post(struct vmfm_xport *xport, struct ib_send_wr *wr, unsigned int slot
 int vmfm_send(struct vmfm_xport *xport, struct vmfm_msg *msg, struct ib_send_wr *first);
 int vmfm_send_credit(struct vmfm_xport *xport, const struct vmfm_msg *msg);
 void vmfm_send_wait_all(struct vmfm_xport *xport);
+
+/*
+ * Source: waits for the peer's word, or for the session to fail. A queue pair
+ * that has nothing to send does not notice that its peer is dead, so that an
+ * empty write goes out every second.
+ */
+#define vmfm_wait(xport, condition)						\
+	do {									\
+		while (!wait_event_idle_timeout((xport)->session->wait,		\
+				(condition) || vmfm_session_failed((xport)->session), HZ))	\
+			vmfm_probe(xport);					\
+	} while (0)
+void vmfm_probe(struct vmfm_xport *xport);
 void vmfm_wc_failed(struct vmfm_xport *xport, struct ib_wc *wc, const char *what);
 
 /* rdma_mr.c: the sink's half of the conversation. */

@@ -157,7 +157,7 @@ static int connect_qp(struct vmfm_xport *xport)
 	struct rdma_conn_param param = {
 		.private_data = &hello,
 		.private_data_len = sizeof(hello),
-		.retry_count = 7,
+		.retry_count = 6,	/* 7 is without end on soft-RoCE; the sink takes ours */
 		.rnr_retry_count = 7,
 	};
 	int err;
@@ -295,7 +295,7 @@ static int check_hello(struct vmfm_xport *xport, struct rdma_cm_id *id,
 static int on_connect_request(struct rdma_cm_id *id, const struct rdma_conn_param *param)
 {
 	struct vmfm_xport *xport = id->context;
-	struct rdma_conn_param answer = { .retry_count = 7, .rnr_retry_count = 7 };
+	struct rdma_conn_param answer = { .retry_count = 6, .rnr_retry_count = 7 };
 	const struct vmfm_hello *hello = param->private_data;
 	int err = check_hello(xport, id, param);
 
@@ -330,6 +330,15 @@ static void on_lost(struct vmfm_xport *xport, const char *how)
 	step_ended(xport, -ECONNRESET);
 }
 
+/* A step of connecting failed; a sink's only one is that its source goes on. */
+static void on_unreachable(struct vmfm_xport *xport, int status)
+{
+	if (xport->session->role == VMFM_ROLE_SINK)
+		on_lost(xport, "the source did not complete its connection");
+	else
+		step_ended(xport, status < 0 ? status : -EHOSTUNREACH);
+}
+
 static int on_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 {
 	struct vmfm_xport *xport = id->context;
@@ -349,7 +358,7 @@ static int on_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 	case RDMA_CM_EVENT_ROUTE_ERROR:
 	case RDMA_CM_EVENT_CONNECT_ERROR:
 	case RDMA_CM_EVENT_UNREACHABLE:
-		step_ended(xport, event->status < 0 ? event->status : -EHOSTUNREACH);
+		on_unreachable(xport, event->status);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
 		on_lost(xport, "the peer ended the connection");

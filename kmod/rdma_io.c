@@ -61,6 +61,33 @@ static void give_slots(struct vmfm_xport *xport, int slots)
 	wake_up_all(&xport->session->wait);
 }
 
+static void probe_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct vmfm_xport *xport = container_of(wc->wr_cqe, struct vmfm_xport, probe);
+
+	if (wc->status != IB_WC_SUCCESS)
+		vmfm_wc_failed(xport, wc, "asking whether the peer is alive");
+	atomic_set(&xport->probing, 0);
+	give_slots(xport, 1);
+}
+
+/* Where there is no slot for it, there is enough under way to notice. */
+void vmfm_probe(struct vmfm_xport *xport)
+{
+	struct ib_rdma_wr wr = { .wr = { .wr_cqe = &xport->probe, .opcode = IB_WR_RDMA_WRITE,
+					 .send_flags = IB_SEND_SIGNALED } };
+
+	if (atomic_cmpxchg(&xport->probing, 0, 1))
+		return;
+	xport->probe.done = probe_done;
+	if (take_slots(xport, 1)) {
+		if (!ib_post_send(xport->id->qp, &wr.wr, NULL))
+			return;
+		give_slots(xport, 1);
+	}
+	atomic_set(&xport->probing, 0);
+}
+
 int vmfm_post(struct vmfm_xport *xport, struct ib_send_wr *wr, unsigned int slots)
 {
 	struct vmfm_session *session = xport->session;
@@ -144,8 +171,7 @@ int vmfm_send_credit(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	struct vmfm_session *session = xport->session;
 	struct vmfm_msg copy = *msg;
 
-	wait_event_idle(session->wait, atomic_add_unless(&xport->credits, -1, 0) ||
-		   vmfm_session_failed(session));
+	vmfm_wait(xport, atomic_add_unless(&xport->credits, -1, 0));
 	if (vmfm_session_failed(session))
 		return session->error;
 	return vmfm_send(xport, &copy, NULL);
@@ -345,7 +371,7 @@ static void rx_done(struct ib_cq *cq, struct ib_wc *wc)
 		vmfm_wc_failed(xport, wc, "receiving");
 		return;
 	}
-	if (wc->byte_len != sizeof(rx->msg)) {
+	if (wc->opcode != IB_WC_RECV || wc->byte_len != sizeof(rx->msg)) {
 		vmfm_session_fail(xport->session, -EBADMSG, "RDMA: message of %u bytes",
 				  wc->byte_len);
 		return;
@@ -376,9 +402,11 @@ void vmfm_read_inbox(struct work_struct *work)
 	struct vmfm_rx *rx;
 	int err = 0;
 
-	while (!err && !vmfm_session_failed(xport->session) && (rx = next_rx(xport))) {
+	while (!err && !READ_ONCE(xport->closing) && !vmfm_session_failed(xport->session) &&
+	       (rx = next_rx(xport))) {
 		struct vmfm_msg msg;
 
+		cond_resched();
 		ib_dma_sync_single_for_cpu(xport->id->device, rx->dma, sizeof(rx->msg),
 					   DMA_FROM_DEVICE);
 		msg = rx->msg;
@@ -398,9 +426,11 @@ static void unmap_rx(struct vmfm_xport *xport)
 {
 	unsigned int i;
 
-	for (i = 0; i < xport->rx_count; i++)
-		ib_dma_unmap_single(xport->id->device, xport->rx[i].dma,
-				    sizeof(xport->rx[i].msg), DMA_FROM_DEVICE);
+	for (i = 0; i < xport->rx_count; i++) {
+		ib_dma_unmap_single(xport->id->device, xport->rx[i]->dma,
+				    sizeof(xport->rx[i]->msg), DMA_FROM_DEVICE);
+		kfree(xport->rx[i]);
+	}
 	INIT_LIST_HEAD(&xport->inbox);
 	kvfree(xport->rx);
 	xport->rx = NULL;
@@ -415,13 +445,18 @@ static int map_rx(struct vmfm_xport *xport, unsigned int count)
 	if (!xport->rx)
 		return -ENOMEM;
 	for (; xport->rx_count < count; xport->rx_count++) {
-		struct vmfm_rx *rx = &xport->rx[xport->rx_count];
+		struct vmfm_rx *rx = kzalloc(sizeof(*rx), GFP_KERNEL);
 
+		if (!rx)
+			return -ENOMEM;
 		rx->xport = xport;
 		rx->cqe.done = rx_done;
 		rx->dma = ib_dma_map_single(device, &rx->msg, sizeof(rx->msg), DMA_FROM_DEVICE);
-		if (ib_dma_mapping_error(device, rx->dma))
+		if (ib_dma_mapping_error(device, rx->dma)) {
+			kfree(rx);
 			return -ENOMEM;
+		}
+		xport->rx[xport->rx_count] = rx;
 	}
 	return 0;
 }
@@ -482,7 +517,7 @@ int vmfm_qp_create(struct vmfm_xport *xport)
 	if (!err)
 		err = map_rx(xport, rx);
 	for (i = 0; !err && i < rx; i++)
-		err = post_rx(&xport->rx[i]);
+		err = post_rx(xport->rx[i]);
 	if (err)
 		vmfm_qp_destroy(xport);
 	return err;

@@ -5,8 +5,9 @@
  *
  * A chunk's pages stay in the page cache while its key is valid: a region that
  * receives can neither be punched nor change its size. When the source is done,
- * the one queue pair that can use the keys is destroyed before the session is
- * DONE, and the keys with it: nothing can write the guest's pages after that.
+ * the keys are freed, then that is told, then the one queue pair that could use
+ * them is destroyed, and only then the session is DONE: nothing can write the
+ * guest's pages after that.
  */
 #include <linux/highmem.h>
 #include <linux/slab.h>
@@ -64,36 +65,55 @@ static void free_chunk(struct vmfm_chunk *chunk)
 	kfree(chunk);
 }
 
-/* The chunk's pages, allocated where they are missing, one entry per folio. */
+/* The page's folio, allocated where it is missing. */
+static struct folio *get_folio(struct vmfm_region *file, pgoff_t page)
+{
+	struct address_space *mapping = file->inode.i_mapping;
+	struct folio *folio;
+
+	filemap_invalidate_lock_shared(mapping);
+	folio = vmfm_region_folio(file, page);
+	filemap_invalidate_unlock_shared(mapping);
+	if (!IS_ERR(folio))
+		folio_unlock(folio);
+	return folio;
+}
+
+/*
+ * The chunk's pages, one entry per folio. A huge one at its start is all of it,
+ * mostly; room for more is made only where it is needed.
+ */
 static int get_pages(struct vmfm_region *file, pgoff_t page, unsigned int pages,
 		     struct sg_table *sg)
 {
-	struct address_space *mapping = file->inode.i_mapping;
+	struct folio *folio = get_folio(file, page);
 	pgoff_t end = page + pages;
 	struct scatterlist *entry;
-	int err = sg_alloc_table(sg, pages, GFP_KERNEL);
+	unsigned long run;
+	int err;
 
-	if (err)
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	run = min(folio->index + folio_nr_pages(folio), end) - page;
+	err = sg_alloc_table(sg, pages - run + 1, GFP_KERNEL);
+	if (err) {
+		folio_put(folio);
 		return err;
+	}
 	sg->nents = 0;
-	for (entry = sg->sgl; page < end; entry = sg_next(entry)) {
-		struct folio *folio;
-		unsigned long run;
-
-		filemap_invalidate_lock_shared(mapping);
-		folio = vmfm_region_folio(file, page);
-		filemap_invalidate_unlock_shared(mapping);
+	for (entry = sg->sgl;; entry = sg_next(entry)) {
+		sg_set_page(entry, folio_file_page(folio, page), run * PAGE_SIZE, 0);
+		sg->nents++;
+		page += run;
+		if (page == end)
+			return 0;
+		folio = get_folio(file, page);
 		if (IS_ERR(folio)) {
 			put_pages(sg);
 			return PTR_ERR(folio);
 		}
-		folio_unlock(folio);
 		run = min(folio->index + folio_nr_pages(folio), end) - page;
-		sg_set_page(entry, folio_file_page(folio, page), run * PAGE_SIZE, 0);
-		sg->nents++;
-		page += run;
 	}
-	return 0;
 }
 
 static int register_pages(struct vmfm_chunk *chunk, pgoff_t page, unsigned int pages)
@@ -311,14 +331,20 @@ static int on_round(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 static int on_done(struct vmfm_xport *xport)
 {
 	struct vmfm_msg ack = { .type = cpu_to_le16(VMFM_MSG_DONE_ACK) };
-	int err = vmfm_send(xport, &ack, NULL);
+	int err;
 
+	/* Every registration has completed: the keys can go. */
+	vmfm_send_wait_all(xport);
+	if (vmfm_session_failed(xport->session))
+		return xport->session->error;
+	WRITE_ONCE(xport->done, true);	/* the source may end the connection on our word */
+	vmfm_sink_free_chunks(xport);
+	err = vmfm_send(xport, &ack, NULL);
 	if (err)
 		return err;
 	vmfm_send_wait_all(xport);
 	if (vmfm_session_failed(xport->session))
 		return xport->session->error;
-	WRITE_ONCE(xport->done, true);
 	vmfm_qp_destroy(xport);
 	vmfm_session_move(xport->session, VMFM_STATE_DONE);
 	return -ESHUTDOWN;	/* nothing is read any more */

@@ -33,7 +33,7 @@ static int wait_for(struct vmfm_xport *xport, bool (*what)(struct vmfm_xport *, 
 {
 	struct vmfm_session *session = xport->session;
 
-	wait_event_idle(session->wait, what(xport, arg) || vmfm_session_failed(session));
+	vmfm_wait(xport, what(xport, arg));
 	return vmfm_session_failed(session) ? session->error : 0;
 }
 
@@ -70,8 +70,7 @@ int vmfm_xport_wait_grant(struct vmfm_xport *xport, unsigned int region, pgoff_t
 {
 	struct vmfm_session *session = xport->session;
 
-	wait_event_idle(session->wait, vmfm_xport_granted(xport, region, page) ||
-		   vmfm_session_failed(session));
+	vmfm_wait(xport, vmfm_xport_granted(xport, region, page));
 	return vmfm_session_failed(session) ? session->error : 0;
 }
 
@@ -114,38 +113,48 @@ static bool is_done(struct vmfm_xport *xport, u64 unused)
 int vmfm_xport_done(struct vmfm_xport *xport)
 {
 	struct vmfm_msg msg = { .type = cpu_to_le16(VMFM_MSG_DONE) };
-	int err = vmfm_send_credit(xport, &msg);
+	int err;
 
+	WRITE_ONCE(xport->done_sent, true);
+	err = vmfm_send_credit(xport, &msg);
 	return err ?: wait_for(xport, is_done, 0);
+}
+
+static void free_grants(struct vmfm_grant **grants, unsigned int regions)
+{
+	unsigned int i;
+
+	for (i = 0; grants && i < regions; i++)
+		kvfree(grants[i]);
+	kfree(grants);
 }
 
 static int alloc_grants(struct vmfm_xport *xport)
 {
 	struct vmfm_session *session = xport->session;
+	struct vmfm_grant **grants;
 	unsigned int i;
 
-	xport->grants = kcalloc(session->regions, sizeof(*xport->grants), GFP_KERNEL);
-	if (!xport->grants)
+	grants = kcalloc(session->regions, sizeof(*grants), GFP_KERNEL);
+	if (!grants)
 		return -ENOMEM;
 	for (i = 0; i < session->regions; i++) {
 		unsigned long chunks = DIV_ROUND_UP(session->region[i].pages, xport->chunk_pages);
 
-		xport->grants[i] = kvcalloc(chunks, sizeof(**xport->grants), GFP_KERNEL);
-		if (!xport->grants[i])
+		grants[i] = kvcalloc(chunks, sizeof(**grants), GFP_KERNEL);
+		if (!grants[i]) {
+			free_grants(grants, session->regions);
 			return -ENOMEM;
+		}
 	}
+	/* Pairs with on_grant(): a grant may come although none was asked for. */
+	smp_store_release(&xport->grants, grants);
 	return 0;
 }
 
 void vmfm_source_free_grants(struct vmfm_xport *xport)
 {
-	unsigned int i;
-
-	if (!xport->grants)
-		return;
-	for (i = 0; i < xport->session->regions; i++)
-		kvfree(xport->grants[i]);
-	kfree(xport->grants);
+	free_grants(xport->grants, xport->session->regions);
 	xport->grants = NULL;
 }
 
@@ -201,7 +210,8 @@ static int on_grant(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	u64 page = le64_to_cpu(msg->range.page);
 	struct vmfm_grant *grant;
 
-	if (!xport->grants || region >= session->regions ||
+	if (!smp_load_acquire(&xport->grants) ||	/* pairs with alloc_grants() */
+	    region >= session->regions ||
 	    page >= session->region[region].pages || page % xport->chunk_pages)
 		return bad_answer(xport, msg);
 	grant = grant_of(xport, region, page);
@@ -236,6 +246,11 @@ int vmfm_source_message(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 		WRITE_ONCE(xport->round_acked, le32_to_cpu(msg->word.number));
 		break;
 	case VMFM_MSG_DONE_ACK:
+		/* From then on the end of the connection is no failure. */
+		if (!READ_ONCE(xport->done_sent)) {
+			err = bad_answer(xport, msg);
+			break;
+		}
 		WRITE_ONCE(xport->done, true);
 		break;
 	case VMFM_MSG_CREDIT:

@@ -57,7 +57,7 @@ static int move_locked(struct vmfm_session *session, enum vmfm_state to)
  * Nothing is queued once the session failed, but the stop that failing queues:
  * state and queue change under one lock, and dismantle() counts on it.
  */
-int vmfm_session_begin(struct vmfm_session *session, enum vmfm_state to)
+int vmfm_session_begin(struct vmfm_session *session, enum vmfm_state to, unsigned int timeout_ms)
 {
 	struct work_struct *work = to == VMFM_STATE_CONNECTING ? &session->start :
 				   to == VMFM_STATE_ROUND ? &session->round : &session->final;
@@ -65,8 +65,10 @@ int vmfm_session_begin(struct vmfm_session *session, enum vmfm_state to)
 
 	spin_lock(&session->lock);
 	err = move_locked(session, to);
-	if (!err)
+	if (!err) {
+		session->final_timeout_ms = timeout_ms;
 		queue_work(session->queue, work);
+	}
 	spin_unlock(&session->lock);
 	if (!err)
 		vmfm_netlink_event(session, VMFM_EVENT_STATE);
@@ -140,21 +142,22 @@ static void stop_work(struct work_struct *work)
 	vmfm_precopy_stop(container_of(work, struct vmfm_session, stop));
 }
 
+/* They can be had by another session; who still looks at this one sees them. */
 static void release_regions(struct vmfm_session *session)
 {
 	unsigned int i;
 
-	for (i = 0; i < session->regions; i++) {
+	for (i = 0; i < session->regions; i++)
 		vmfm_region_release(session->region[i].file);
-		iput(&session->region[i].file->inode);
-	}
-	session->regions = 0;
 }
 
 static void free_session(struct kref *kref)
 {
 	struct vmfm_session *session = container_of(kref, struct vmfm_session, kref);
+	unsigned int i;
 
+	for (i = 0; i < session->regions; i++)
+		vmfm_region_put(session->region[i].file);
 	kfree(session->region);
 	kfree(session->block);
 	kfree_sensitive(session);
@@ -246,32 +249,32 @@ static int add_region(struct vmfm_session *session, int fd, const char *name,
 {
 	struct vmfm_session_region *region = &session->region[session->regions];
 	struct vmfm_region *file = vmfm_region_get_fd(fd);
-	int err;
+	int err = 0;
 
 	if (IS_ERR(file)) {
 		VMFM_ERR_MSG(extack, "region %s: fd %d is not a vmfastmig file open for writing",
 				   name, fd);
 		return PTR_ERR(file);
 	}
-	if (!vmfm_region_pages(file)) {
+	/* Its size changes under this lock, and not while a session has it. */
+	inode_lock(&file->inode);
+	region->pages = vmfm_region_pages(file);
+	if (!region->pages) {
 		VMFM_ERR_MSG(extack, "region %s: file is empty", name);
 		err = -EINVAL;
-		goto put_file;
-	}
-	err = vmfm_region_claim(file, session, session->role == VMFM_ROLE_SINK);
-	if (err) {
+	} else if (vmfm_region_claim(file, session, session->role == VMFM_ROLE_SINK)) {
 		VMFM_ERR_MSG(extack, "region %s: belongs to another session", name);
-		goto put_file;
+		err = -EBUSY;
+	}
+	inode_unlock(&file->inode);
+	if (err) {
+		vmfm_region_put(file);
+		return err;
 	}
 	region->file = file;
-	region->pages = vmfm_region_pages(file);
 	strscpy(region->name, name, sizeof(region->name));
 	session->regions++;
 	return 0;
-
-put_file:
-	iput(&file->inode);
-	return err;
 }
 
 static int empty_region(struct vmfm_session_region *region, bool discard,
@@ -345,6 +348,7 @@ static struct vmfm_session *alloc_session(const struct vmfm_session_spec *spec, 
 static void list_session(struct vmfm_session *session)
 {
 	mutex_lock(&sessions_lock);
+	session->id = ++last_id;
 	list_add_tail(&session->node, &sessions);
 	mutex_unlock(&sessions_lock);
 }
@@ -362,10 +366,6 @@ int vmfm_session_new(const struct vmfm_session_spec *spec, u32 portid,
 		err = -ENOMEM;
 		goto put_module;
 	}
-	mutex_lock(&sessions_lock);
-	session->id = ++last_id;
-	mutex_unlock(&sessions_lock);
-
 	err = add_regions(session, spec, extack);
 	if (err)
 		goto release;

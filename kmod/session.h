@@ -17,7 +17,7 @@ struct netlink_ext_ack;
 struct vmfm_xport;
 
 struct vmfm_session_region {
-	struct vmfm_region *file;	/* holds a reference on its inode */
+	struct vmfm_region *file;	/* referenced as long as the session exists */
 	char name[VMFM_NAME_BYTES];
 	unsigned long pages;
 	unsigned long present;		/* source: when tracking began */
@@ -110,7 +110,7 @@ void vmfm_session_end(struct vmfm_session *session);
 void vmfm_session_orphan(u32 portid);
 
 /* -EBUSY when the state does not allow it. begin() is move() and the work that goes with it. */
-int vmfm_session_begin(struct vmfm_session *session, enum vmfm_state to);
+int vmfm_session_begin(struct vmfm_session *session, enum vmfm_state to, unsigned int timeout_ms);
 int vmfm_session_move(struct vmfm_session *session, enum vmfm_state to);
 enum vmfm_state vmfm_session_state(struct vmfm_session *session);
 

@@ -7,6 +7,7 @@
 #define VMFM_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/pagemap.h>
 #include <linux/pagevec.h>
@@ -88,6 +89,21 @@ static inline long vmfm_folio_mapcount(struct folio *folio)
 __printf(2, 3)
 void vmfm_extack_format(struct netlink_ext_ack *extack, const char *format, ...);
 #define VMFM_ERR_MSG vmfm_extack_format
+#endif
+
+/* 6.4: faults may run without the mmap lock, under the one of the VMA. */
+static inline void vmfm_vma_start_write(struct vm_area_struct *vma)
+{
+#ifdef VMFM_HAVE_VMA_START_WRITE
+	vma_start_write(vma);
+#endif
+}
+
+/* 6.8: interleaving has its index from the policy. */
+#ifdef VMFM_HAVE_GET_POLICY_ILX
+#define VMFM_GET_POLICY_ARGS unsigned long addr, pgoff_t *ilx
+#else
+#define VMFM_GET_POLICY_ARGS unsigned long addr
 #endif
 
 /* Empties this CPU's batches of pages on their way to the LRU lists. */

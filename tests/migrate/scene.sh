@@ -81,7 +81,7 @@ daemon_on() {
 		pidof vmfastmigd >/dev/null && exit 0
 		[ -f /run/vmfastmig.psk ] || (umask 077
 			echo migration:6f1c6f0b7c3f42f08d9ad9a4a7d6b5c3e2f1a0b9c8d7e6f5a4b3c2d1e0f1a2b3 >/run/vmfastmig.psk)
-		setsid -f env $* $daemon --psk-file /run/vmfastmig.psk </dev/null >>/run/vmfastmigd.log 2>&1
+		setsid -f env VMFASTMIGD_HOLD=/run/vmfastmigd.hold $* $daemon --psk-file /run/vmfastmig.psk </dev/null >>/run/vmfastmigd.log 2>&1
 		n=0
 		while ! $vmfastmig status >/dev/null 2>&1; do
 			n=\$((n + 1))
@@ -137,6 +137,42 @@ move() {
 		>"$scratch/result.json"
 }
 
+# Starts a move in the background and waits until it has come to that phase:
+# a stage's name, "bulk" (in the first round) or "late" (in a later one).
+move_up_to() { # PHASE FROM TO NAME [OPTION=VALUE...]
+	local phase=$1 from=$2 to=$3 name=$4 n
+	shift 4
+	on "$from" sh -c "echo $phase >/run/vmfastmigd.hold"
+	move "$from" "$to" "$name" "$@" &
+	mover=$!
+	for n in {1..200}; do
+		! reached "$from" "$phase" || return 0
+		kill -0 "$mover" 2>/dev/null || die "the migration ended before $phase: $(result .error)"
+		sleep 0.2
+	done
+	die "the migration did not come to $phase in $((n / 5)) s"
+}
+
+reached() { # HOST PHASE
+	local want='.phase == $phase'
+	case $2 in
+	bulk) want='.phase == "precopy" and .progress.sent_bytes > 0' ;;
+	late) want='.phase == "precopy" and .progress.round >= 2' ;;
+	esac
+	on "$1" "$vmfastmig" status --json |
+		jq -e --arg phase "$2" ".migrations[] | select(.role == \"source\") | $want" >/dev/null
+}
+
+# Lets go of what move_up_to() held.
+move_on() { # FROM
+	on "$1" rm -f /run/vmfastmigd.hold
+}
+
+# The end of the move in the background, as move() answers it.
+move_ended() {
+	wait "$mover"
+}
+
 result() {
 	jq -r "$1" "$scratch/result.json"
 }
@@ -187,6 +223,23 @@ guest_is_sound() {
 		"$rig" guest status "$1" >&2
 		die "guest $1 found $errors wrong pages or sectors"
 	}
+}
+
+# The guest on TO was moved there paused: both hosts have the same pages, then it runs.
+same_pages() { # FROM TO NAME [FILE...]
+	local from=$1 to=$2 name=$3 host file
+	shift 3
+	guest_is "$from" "$name" postmigrate
+	guest_is "$to" "$name" paused
+	[ $# -gt 0 ] || set -- "$name"
+	for file in "$@"; do
+		for host in "$from" "$to"; do
+			on "$host" sh -c "$rig_state/bin/pagesum /dev/vmfastmig/$file >$rig_state/$host.sums"
+		done
+		say "$file: $("$rig_state/bin/pagesum" -c "$rig_state/$from.sums" "$rig_state/$to.sums")"
+		cmp -s "$rig_state/$from.sums" "$rig_state/$to.sums" || die "$file: pages differ"
+	done
+	"$rig" guest qmp "$to" "$name" '{"execute":"cont"}' >/dev/null
 }
 
 # No session, no key, no job, no socket is left on the hosts.
