@@ -120,6 +120,8 @@ static int secure(struct chan *chan, const struct creds *creds, bool server, str
 	if (err < 0)
 		return fail(fault, "%s: TLS: %s (is its key the same as ours?)", chan->peer,
 			    gnutls_strerror(err));
+	/* Half a record that never becomes whole must not hold a reader. */
+	gnutls_record_set_timeout(chan->tls, CHAN_SILENCE_MS);
 	return creds->kind == CREDS_X509 ? verify(chan, fault) : 0;
 }
 

@@ -31,11 +31,16 @@ extern struct config config;
  */
 void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check);
 
-/* sink.c. Has a QEMU wait for its guest, up to the end, in the calling thread. */
+/* waiting.c. Has a QEMU wait for its guest, up to the end, in the calling thread. */
 void sink_wait(struct job *job, const char *qmp_path, const char *name);
-/* A peer's connections: the control connection is served, a stream is handed over. */
+
+/*
+ * offer.c. A peer's connections: the control connection is served; a stream is
+ * handed over (true) or not; a commit that is said again is answered.
+ */
 void sink_control(struct chan *chan);
 bool sink_stream(struct chan *chan, const char *ticket);
+void sink_commit_again(struct chan *chan, const char *ticket, const char *boot_id);
 
 /* local.c: one client of the UNIX socket. Closes @fd. */
 void local_serve(int fd);

@@ -326,15 +326,14 @@ static void drain_events(struct door *door)
 		errno = 0;
 }
 
-int door_session_wait(struct door *door, uint32_t id, int state, int timeout_ms, int stop_fd,
-		      struct door_session *session, struct fault *fault)
+int door_session_wait(struct door *door, uint32_t id, int state, int timeout_ms,
+		      const struct watch *watch, struct door_session *session,
+		      struct fault *fault)
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
-	struct pollfd fds[2] = {
-		{ .fd = nl_socket_get_fd(door->events), .events = POLLIN },
-		{ .fd = stop_fd, .events = POLLIN },
-	};
+	struct pollfd fds[3] = { { .fd = nl_socket_get_fd(door->events), .events = POLLIN } };
 
+	watch_poll(watch, fds + 1);
 	for (;;) {
 		uint64_t now_ms = clock_ms();
 
@@ -348,10 +347,11 @@ int door_session_wait(struct door *door, uint32_t id, int state, int timeout_ms,
 		if (now_ms >= deadline_ms)
 			return fail(fault, "session %u is still %s after %d ms", id,
 				    door_state_name(session->state), timeout_ms);
-		poll(fds, stop_fd >= 0 ? 2 : 1, (int)(deadline_ms - now_ms) < 500 ?
-		     (int)(deadline_ms - now_ms) : 500);
-		if (stop_fd >= 0 && fds[1].revents)
+		poll(fds, 3, deadline_ms - now_ms < 500 ? (int)(deadline_ms - now_ms) : 500);
+		if (fds[1].revents)
 			return fail(fault, "cancelled");
+		if (fds[2].revents)
+			return fail(fault, "the peer gave up");
 	}
 }
 

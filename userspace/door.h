@@ -14,6 +14,7 @@
 
 #include "../kmod/uapi/linux/vmfastmig.h"
 #include "fault.h"
+#include "watch.h"
 
 struct door {
 	struct nl_sock *sock;	/* requests */
@@ -65,10 +66,11 @@ int door_session_do(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms
 		    struct fault *fault);
 /*
  * Waits until the session is in that state; -1 when it failed, at the time-out,
- * and when @stop_fd (or -1) becomes readable. @session is filled in either way.
+ * and when @watch becomes readable. @session is filled in either way.
  */
-int door_session_wait(struct door *door, uint32_t id, int state, int timeout_ms, int stop_fd,
-		      struct door_session *session, struct fault *fault);
+int door_session_wait(struct door *door, uint32_t id, int state, int timeout_ms,
+		      const struct watch *watch, struct door_session *session,
+		      struct fault *fault);
 
 const char *door_state_name(int state);
 

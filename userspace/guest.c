@@ -41,17 +41,13 @@ static void take_qom(struct qmp *qmp, json_t *facts, const char *as, const char 
 	json_object_set_new(facts, as, value ? value : json_string(""));
 }
 
-/*
- * The backend's file: by its name or, where that is a directory or is gone, by
- * the mapping in the QEMU process. -1 when it is not a file of ours.
- */
-static int open_backend(struct qmp *qmp, const char *path)
+/* The backend's file, or -1 when it is not one of ours. */
+static int open_backend(const char *path)
 {
 	struct statfs fs;
 	struct stat st;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
-	(void)qmp;
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || fstatfs(fd, &fs) ||
@@ -86,7 +82,7 @@ static void add_region(struct guest *guest, struct qmp *qmp, const char *id, con
 		add_foreign(foreign, id, type, "share=off");
 	else if (strlen(id) >= sizeof(region->id) || guest->regions == VMFM_REGIONS_MAX)
 		add_foreign(foreign, id, type, "its name is too long, or there are too many");
-	else if ((fd = open_backend(qmp, json_string_value(mem_path))) < 0)
+	else if ((fd = open_backend(json_string_value(mem_path))) < 0)
 		add_foreign(foreign, id, type, "its file is not on a vmfastmig filesystem");
 	if (fd >= 0) {
 		strcpy(region->id, id);
@@ -240,18 +236,4 @@ void guest_free(struct guest *guest)
 		close(guest->region[--guest->regions].fd);
 	json_decref(guest->facts);
 	guest->facts = NULL;
-}
-
-int guest_set_capabilities(struct qmp *qmp, struct fault *fault)
-{
-	static const char *const names[] = { "x-ignore-shared", "return-path", "events",
-					     "pause-before-switchover" };
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-		json_array_append_new(list, json_pack("{s:s,s:b}", "capability", names[i],
-						      "state", 1));
-	return qmp_call(qmp, "migrate-set-capabilities",
-			json_pack("{s:o}", "capabilities", list), NULL, fault);
 }

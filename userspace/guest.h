@@ -38,7 +38,16 @@ static inline const char *guest_text(const struct guest *guest, const char *key)
 	return text ? text : "";
 }
 
-/* Capabilities both sides need. */
-int guest_set_capabilities(struct qmp *qmp, struct fault *fault);
+/*
+ * QEMU's migration capabilities and parameters as we need them. *before is what
+ * they were, for guest_restore_settings(); it is set on failure, too, or NULL.
+ */
+int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
+			  struct fault *fault);
+/* Takes over @before (may be NULL). */
+void guest_restore_settings(struct qmp *qmp, json_t *before);
+
+/* Now: "running", "paused", ... */
+int guest_status(struct qmp *qmp, char *status, size_t bytes, struct fault *fault);
 
 #endif

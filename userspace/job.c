@@ -81,7 +81,8 @@ void job_end(struct job *job, json_t *result)
 	struct job **at;
 
 	pthread_mutex_lock(&lock);
-	job->result = result;
+	job->result = result ? result : json_pack("{s:b,s:s}", "completed", 0, "error",
+						  "no memory for the result");
 	job->version++;
 	for (at = &jobs; *at && *at != job; at = &(*at)->next)
 		;

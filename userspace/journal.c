@@ -1,91 +1,104 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
-#include <fcntl.h>
-#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "entry.h"
 #include "journal.h"
 #include "log.h"
-#include "qmp.h"
+#include "resume.h"
 
-#define DIR_PATH "/run/vmfastmig/journal"
+#define KIND		"journal"
+#define COMMIT_MS	600000
 
-static void path_of(const char *uuid, char *path, size_t bytes)
+int journal_write(const struct journal *journal, bool committed, struct fault *fault)
 {
-	snprintf(path, bytes, DIR_PATH "/%.64s.json", uuid);
+	return entry_write(KIND, journal->qmp->path,
+			   json_pack("{s:s,s:i,s:b,s:b,s:s,s:i,s:s,s:s}", "qmp", journal->qmp->path,
+				     "pid", (int)journal->qmp->pid, "running", journal->running,
+				     "committed", committed, "host", journal->peer.host,
+				     "port", (int)journal->peer.port, "ticket",
+				     journal->peer.ticket, "boot_id", journal->peer.boot_id),
+			   fault);
 }
 
-void journal_write(const char *uuid, const char *qmp_path, bool committed)
+void journal_remove(const char *qmp_path)
 {
-	json_t *entry = json_pack("{s:s,s:b}", "qmp", qmp_path, "committed", committed);
-	char path[160], fresh[176];
-	int fd;
-
-	mkdir(DIR_PATH, 0700);
-	path_of(uuid, path, sizeof(path));
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || json_dumpfd(entry, fd, 0) || fsync(fd) || rename(fresh, path))
-		log_warn("journal %s: cannot write", path);
-	if (fd >= 0)
-		close(fd);
-	json_decref(entry);
+	entry_remove(KIND, qmp_path);
 }
 
-void journal_remove(const char *uuid)
+/* Whether the guest may run here: not if it runs at the destination, or may. */
+static bool is_ours(json_t *entry, struct fault *fault)
 {
-	char path[160];
+	struct commit_peer peer = {
+		.host = json_string_value(json_object_get(entry, "host")),
+		.port = json_integer_value(json_object_get(entry, "port")),
+		.ticket = json_string_value(json_object_get(entry, "ticket")),
+		.boot_id = json_string_value(json_object_get(entry, "boot_id")),
+	};
 
-	path_of(uuid, path, sizeof(path));
-	unlink(path);
+	if (!json_is_true(json_object_get(entry, "committed")))
+		return true;
+	if (!peer.host || !peer.ticket || !peer.boot_id)
+		return fail(fault, "no destination in the journal"), false;
+	switch (commit_again(&peer, COMMIT_MS, -1, fault)) {
+	case COMMIT_RAN:
+		fail(fault, "the guest runs at %s", peer.host);
+		return false;
+	case COMMIT_NEVER:
+		return true;
+	default:
+		return false;
+	}
 }
 
-/* Postmigrate and not committed: the destination never ran and never will. */
-static void repair(const char *qmp_path)
+static int repair(json_t *entry, struct fault *fault)
 {
-	struct fault fault;
-	json_t *answer = NULL;
+	const char *path = json_string_value(json_object_get(entry, "qmp"));
+	json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
 	struct qmp qmp;
-	const char *status;
+	int err;
 
-	if (qmp_open(&qmp, qmp_path, &fault)) {
-		log_warn("journal: %s", fault.text);
-		return;
-	}
-	if (!qmp_call(&qmp, "query-status", NULL, &answer, &fault)) {
-		status = json_string_value(json_object_get(answer, "status"));
-		if (status && !strcmp(status, "postmigrate")) {
-			if (qmp_call(&qmp, "cont", NULL, NULL, &fault))
-				log_warn("journal: %s: %s", qmp_path, fault.text);
-			else
-				log_warn("journal: the guest at %s goes on here", qmp_path);
-		}
-	}
-	json_decref(answer);
+	if (!path || !is_ours(entry, fault))
+		return -1;
+	if (qmp_open(&qmp, path, fault))
+		return -1;
+	err = pid && qmp.pid != pid ? fail(fault, "another QEMU is at %s now", path) :
+	      resume_guest(&qmp, json_is_true(json_object_get(entry, "running")), fault);
 	qmp_close(&qmp);
+	return err;
+}
+
+/* The entry stays up to the end: this daemon may be killed as well. */
+static void *repair_thread(void *arg)
+{
+	struct fault fault = { "" };
+	char *name = arg;
+	json_t *entry = entry_read(KIND, name);
+
+	if (entry && repair(entry, &fault))
+		log_warn("left from before, %s: %s", name, fault.text);
+	else if (entry)
+		log_warn("left from before, %s: the guest goes on here", name);
+	entry_remove(KIND, name);
+	json_decref(entry);
+	free(name);
+	return NULL;
 }
 
 void journal_repair(void)
 {
-	DIR *dir = opendir(DIR_PATH);
-	struct dirent *at;
-	char path[512];
+	json_t *names = entry_names(KIND), *name;
+	pthread_t thread;
+	size_t i;
 
-	while (dir && (at = readdir(dir))) {
-		json_t *entry;
+	json_array_foreach(names, i, name) {
+		char *own = strdup(json_string_value(name));
 
-		if (at->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), DIR_PATH "/%s", at->d_name);
-		entry = json_load_file(path, 0, NULL);
-		if (json_is_false(json_object_get(entry, "committed")) &&
-		    json_is_string(json_object_get(entry, "qmp")))
-			repair(json_string_value(json_object_get(entry, "qmp")));
-		json_decref(entry);
-		unlink(path);
+		if (own && !pthread_create(&thread, NULL, repair_thread, own))
+			pthread_detach(thread);
+		else
+			free(own);
 	}
-	if (dir)
-		closedir(dir);
+	json_decref(names);
 }

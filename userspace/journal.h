@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How far a source's switchover came, on a file that outlives the daemon: a
- * daemon that starts again brings back guests that its predecessor left stopped
- * before the commit point, and leaves alone those past it.
+ * How far a source's switchover came, per monitor. A daemon that starts again
+ * brings back guests that its predecessor left stopped before the commit point,
+ * and asks the destination about those past it.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
 #include <stdbool.h>
 
-/* Written through before it returns. */
-void journal_write(const char *uuid, const char *qmp_path, bool committed);
-void journal_remove(const char *uuid);
+#include "commit.h"
+#include "qmp.h"
+
+struct journal {
+	const struct qmp *qmp;
+	bool running;		/* the guest was, before the switchover */
+	struct commit_peer peer;
+};
+
+/* Written through before it answers. */
+int journal_write(const struct journal *journal, bool committed, struct fault *fault);
+void journal_remove(const char *qmp_path);
+/* Each entry in a thread of its own. */
 void journal_repair(void);
 
 #endif

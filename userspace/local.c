@@ -12,6 +12,7 @@
 #include "daemon.h"
 
 #define REQUEST_BYTES 65536
+#define UNTOLD "{\"result\":{\"completed\":false,\"error\":\"the answer is not valid UTF-8\"}}"
 
 struct order {
 	struct job *job;
@@ -22,11 +23,12 @@ struct order {
 
 static int answer(int fd, json_t *object)
 {
-	char *text = json_dumps(object, JSON_COMPACT);
+	/* There is no object where a text in it is not UTF-8. */
+	char *text = object ? json_dumps(object, JSON_COMPACT) : strdup(UNTOLD);
 	size_t bytes = strlen(text);
 	ssize_t sent;
 
-	text[bytes++] = '\n';
+	text[bytes++] = '\n';	/* in the place of its NUL */
 	sent = send(fd, text, bytes, MSG_NOSIGNAL);
 	free(text);
 	json_decref(object);
@@ -73,7 +75,33 @@ static void follow(int fd, struct job *job)
 		answer(fd, json_pack("{s:o}", "result", result));
 }
 
-static int parse_order(json_t *request, struct order *order, struct fault *fault)
+/* A QEMU that is to receive has been started once it is registered. */
+static void answer_started(int fd, struct job *job)
+{
+	json_t *state, *result = NULL;
+	unsigned int version = 0;
+	bool registered = job->role == JOB_SOURCE;
+
+	while (!registered && !result) {
+		version = job_wait(job, version, &state, &result);
+		registered = strcmp(json_string_value(json_object_get(state, "phase")), "new");
+		json_decref(state);
+	}
+	answer(fd, result ? json_pack("{s:o}", "result", result) :
+	       json_pack("{s:{s:b,s:i}}", "result", "started", 1, "id", job->id));
+}
+
+/* In a URI that was parsed, a colon after the host is a port's. */
+static bool names_port(const char *uri)
+{
+	const char *host = strchr(uri, ':') + 1;
+	bool bracket = *host == '[';
+
+	return host[strcspn(host, bracket ? "]" : ":/?") + bracket] == ':';
+}
+
+static int parse_order(json_t *request, enum job_role role, struct order *order,
+		       struct fault *fault)
 {
 	const char *qmp = json_string_value(json_object_get(request, "qmp"));
 	const char *uri = json_string_value(json_object_get(request, "uri"));
@@ -87,9 +115,15 @@ static int parse_order(json_t *request, struct order *order, struct fault *fault
 		return fail(fault, "which URI? rdmafast:HOST");
 	if (uri_parse(uri, &order->uri, fault))
 		return -1;
-	json_object_foreach(options, key, value)
+	if (role == JOB_SINK && names_port(uri) && order->uri.port != config.listen_port)
+		return fail(fault, "port %u: vmfastmigd listens on port %u here; leave the port out, or start it with --listen :%u",
+			    order->uri.port, config.listen_port, order->uri.port);
+	json_object_foreach(options, key, value) {
+		if (!json_is_string(value) && !json_is_null(value))
+			return fail(fault, "option %s: neither a string nor null", key);
 		if (uri_option(&order->uri.options, key, json_string_value(value), fault))
 			return -1;
+	}
 	return 0;
 }
 
@@ -100,7 +134,7 @@ static void start_job(int fd, json_t *request, enum job_role role, bool check)
 	struct job *job;
 	pthread_t thread;
 
-	if (parse_order(request, order, &fault)) {
+	if (parse_order(request, role, order, &fault)) {
 		free(order);
 		answer_error(fd, fault.text);
 		return;
@@ -120,7 +154,7 @@ static void start_job(int fd, json_t *request, enum job_role role, bool check)
 		pthread_detach(thread);
 	}
 	if (json_is_true(json_object_get(request, "detach")))
-		answer(fd, json_pack("{s:{s:b,s:i}}", "result", "started", 1, "id", job->id));
+		answer_started(fd, job);
 	else
 		follow(fd, job);
 	job_put(job);

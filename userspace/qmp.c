@@ -52,15 +52,15 @@ static int fill(struct qmp *qmp, struct fault *fault)
 	return 0;
 }
 
-/* 1 and a message; 0 at the time-out or for stop_fd; -1. */
-static int receive(struct qmp *qmp, int timeout_ms, int stop_fd, json_t **message,
+/* 1 and a message; 0 at the time-out or for @watch; -1. */
+static int receive(struct qmp *qmp, int timeout_ms, const struct watch *watch, json_t **message,
 		   struct fault *fault)
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
-	struct pollfd fds[2] = { { .fd = qmp->fd, .events = POLLIN },
-				 { .fd = stop_fd, .events = POLLIN } };
+	struct pollfd fds[3] = { { .fd = qmp->fd, .events = POLLIN } };
 	bool bad = false;
 
+	watch_poll(watch, fds + 1);
 	for (;;) {
 		int left_ms = (int)(deadline_ms - clock_ms());
 
@@ -71,12 +71,15 @@ static int receive(struct qmp *qmp, int timeout_ms, int stop_fd, json_t **messag
 			return fail(fault, "%s: what came is not QMP", qmp->path);
 		if (left_ms < 0)
 			left_ms = 0;
-		if (poll(fds, stop_fd >= 0 ? 2 : 1, left_ms) < 0 && errno != EINTR)
+		if (poll(fds, 3, left_ms) < 0) {
+			if (errno == EINTR)
+				continue;
 			return fail(fault, "%s: %s", qmp->path, strerror(errno));
+		}
 		if (fds[0].revents) {
 			if (fill(qmp, fault))
 				return -1;
-		} else if ((stop_fd >= 0 && fds[1].revents) || clock_ms() >= deadline_ms) {
+		} else if (fds[1].revents || fds[2].revents || clock_ms() >= deadline_ms) {
 			return 0;
 		}
 	}
@@ -88,14 +91,37 @@ static void keep_event(struct qmp *qmp, json_t *event)
 	json_array_append_new(qmp->events, event);
 }
 
-static int send_line(struct qmp *qmp, json_t *object, struct fault *fault)
+/* With the first byte goes @fd, unless it is -1. */
+static ssize_t send_piece(struct qmp *qmp, char *piece, size_t bytes, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = piece, .iov_len = bytes };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+	}
+	return sendmsg(qmp->fd, &msg, MSG_NOSIGNAL);
+}
+
+static int send_line(struct qmp *qmp, json_t *object, int fd, struct fault *fault)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
-	size_t bytes = strlen(text), done = 0;
+	size_t bytes = text ? strlen(text) : 0, done = 0;
 
+	if (!text)
+		return fail(fault, "%s: no memory", qmp->path);
 	text[bytes++] = '\n';	/* over the NUL; length is kept apart */
 	while (done < bytes) {
-		ssize_t sent = send(qmp->fd, text + done, bytes - done, MSG_NOSIGNAL);
+		ssize_t sent = send_piece(qmp, text + done, bytes - done, done ? -1 : fd);
 
 		if (sent <= 0)
 			break;
@@ -105,21 +131,22 @@ static int send_line(struct qmp *qmp, json_t *object, struct fault *fault)
 	return done == bytes ? 0 : gone(qmp, fault);
 }
 
-int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer,
-	     struct fault *fault)
+static int call(struct qmp *qmp, const char *command, json_t *arguments, int fd,
+		json_t **answer, struct fault *fault)
 {
 	json_t *request = json_pack("{s:s,s:i}", "execute", command, "id", ++qmp->last_id);
 	json_t *message, *error;
 	int err;
 
+	qmp->refused = false;
 	if (arguments)
 		json_object_set_new(request, "arguments", arguments);
-	err = send_line(qmp, request, fault);
+	err = send_line(qmp, request, fd, fault);
 	json_decref(request);
 	if (err)
 		return err;
 	for (;;) {
-		err = receive(qmp, ANSWER_MS, -1, &message, fault);
+		err = receive(qmp, ANSWER_MS, WATCH_NOTHING, &message, fault);
 		if (err < 0)
 			return -1;
 		if (!err)
@@ -133,13 +160,46 @@ int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **a
 			json_decref(message);
 	}
 	error = json_object_get(message, "error");
+	qmp->refused = error;
 	if (error)
 		fail(fault, "QEMU refused %s: %s", command,
 		     json_string_value(json_object_get(error, "desc")) ?: "without a reason");
 	else if (answer)
 		*answer = json_incref(json_object_get(message, "return"));
+	err = error ? -1 : 0;
 	json_decref(message);
-	return error ? -1 : 0;
+	return err;
+}
+
+int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer,
+	     struct fault *fault)
+{
+	return call(qmp, command, arguments, -1, answer, fault);
+}
+
+int qmp_give_fd(struct qmp *qmp, const char *name, int fd, struct fault *fault)
+{
+	return call(qmp, "getfd", json_pack("{s:s}", "fdname", name), fd, NULL, fault);
+}
+
+bool qmp_is_gone(const struct qmp *qmp)
+{
+	struct pollfd end = { .fd = qmp->fd, .events = POLLRDHUP };
+
+	return qmp->fd < 0 || (poll(&end, 1, 0) > 0 && (end.revents & (POLLHUP | POLLRDHUP | POLLERR)));
+}
+
+void qmp_drop_events(struct qmp *qmp, const char *name)
+{
+	size_t i = json_array_size(qmp->events);
+
+	while (i--) {
+		json_t *event = json_array_get(qmp->events, i);
+		const char *is = json_string_value(json_object_get(event, "event"));
+
+		if (is && !strcmp(is, name))
+			json_array_remove(qmp->events, i);
+	}
 }
 
 static bool matches(json_t *event, const char *name, const char *const *statuses)
@@ -175,7 +235,8 @@ static json_t *take_event(struct qmp *qmp, const char *name, const char *const *
 }
 
 int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuses,
-		   int timeout_ms, int stop_fd, json_t **event, struct fault *fault)
+		   int timeout_ms, const struct watch *watch, json_t **event,
+		   struct fault *fault)
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
 	json_t *message;
@@ -187,7 +248,7 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuse
 		*event = take_event(qmp, name, statuses);
 		if (*event)
 			return 1;
-		got = receive(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0, stop_fd,
+		got = receive(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0, watch,
 			      &message, fault);
 		if (got <= 0)
 			return got;
@@ -201,7 +262,7 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuse
 static int greet(struct qmp *qmp, struct fault *fault)
 {
 	json_t *greeting;
-	int got = receive(qmp, 5000, -1, &greeting, fault);
+	int got = receive(qmp, 5000, WATCH_NOTHING, &greeting, fault);
 
 	if (got < 0)
 		return -1;
@@ -229,6 +290,7 @@ int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
 	if (qmp->fd < 0 || connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		int error = errno;
 
+		qmp->no_listener = error == ECONNREFUSED || error == ENOENT;
 		qmp_close(qmp);
 		return fail(fault, "cannot connect to the monitor %s: %s", path, strerror(error));
 	}

@@ -11,10 +11,13 @@
 #include <sys/types.h>
 
 #include "fault.h"
+#include "watch.h"
 
 struct qmp {
 	int fd;
 	pid_t pid;		/* of the QEMU behind it */
+	bool no_listener;	/* qmp_open() failed for that: its QEMU is dead */
+	bool refused;		/* the last command was answered by an error */
 	char path[108];
 	char *buf;
 	size_t used;
@@ -29,12 +32,21 @@ void qmp_close(struct qmp *qmp);
 int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **answer,
 	     struct fault *fault);
 
+/* Gives QEMU a copy of @fd, known to it as @name ("fd:NAME") until it is used. */
+int qmp_give_fd(struct qmp *qmp, const char *name, int fd, struct fault *fault);
+
+/* Whether the monitor's other end is closed. */
+bool qmp_is_gone(const struct qmp *qmp);
+
 /*
  * The next event of that name, optionally with data.status one of @statuses
  * (NULL-terminated). Answers 1 and *event (caller's), 0 at the time-out or when
- * @stop_fd became readable, -1 when the monitor is gone.
+ * @watch became readable, -1 when the monitor is gone.
  */
 int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuses,
-		   int timeout_ms, int stop_fd, json_t **event, struct fault *fault);
+		   int timeout_ms, const struct watch *watch, json_t **event,
+		   struct fault *fault);
+/* Forgets events of that name that came before now. */
+void qmp_drop_events(struct qmp *qmp, const char *name);
 
 #endif

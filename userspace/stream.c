@@ -84,9 +84,16 @@ static int from_peer(struct stream *stream)
 }
 
 /*
- * An end on one side is not passed on: the job decides what it means. A source
- * QEMU closes its stream when it is done, its destination when it has loaded.
+ * The end of a side. A QEMU closes its stream when it is done, or gave up, and
+ * the job learns that from its monitor. A peer's end is told to QEMU, which
+ * fails at once if it was not done: it would wait for its time-outs else.
  */
+static void side_ended(struct stream *stream, struct pollfd *side)
+{
+	side->fd = -1;
+	shutdown(stream->qemu, SHUT_RDWR);
+}
+
 static void *pump(void *arg)
 {
 	struct stream *stream = arg;
@@ -107,9 +114,9 @@ static void *pump(void *arg)
 		if (release_held(stream) || release_return(stream))
 			break;
 		if (fds[0].fd >= 0 && fds[0].revents && from_qemu(stream))
-			fds[0].fd = -1;
+			side_ended(stream, &fds[0]);
 		if (fds[1].fd >= 0 && (pending || fds[1].revents) && from_peer(stream))
-			fds[1].fd = -1;
+			side_ended(stream, &fds[1]);
 	}
 	return NULL;
 }

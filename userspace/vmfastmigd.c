@@ -19,6 +19,7 @@
 #include "daemon.h"
 #include "journal.h"
 #include "log.h"
+#include "sink.h"
 
 #define HELLO_MS	5000
 #define PEERS_MAX	64	/* connections being served */
@@ -52,6 +53,8 @@ static void serve_peer(struct chan *chan)
 					  "another protocol version"), &fault);
 	else if (!strcmp(purpose, "control"))
 		sink_control(chan);
+	else if (!strcmp(purpose, "commit"))
+		sink_commit_again(chan, ticket, json_string_value(json_object_get(hello, "boot_id")) ?: "");
 	else if (!strcmp(purpose, "stream") && sink_stream(chan, ticket))
 		chan->fd = -1, chan->tls = NULL;	/* it is the migration's now */
 	else
@@ -93,10 +96,13 @@ static void hand_over(int listener, void *(*serve)(void *), bool peer)
 		close(fd);
 		return;
 	}
-	if (pthread_create(&thread, NULL, serve, (void *)(long)fd))
-		close(fd);
-	else
+	if (!pthread_create(&thread, NULL, serve, (void *)(long)fd)) {
 		pthread_detach(thread);
+		return;
+	}
+	close(fd);
+	if (peer)
+		__atomic_sub_fetch(&peers, 1, __ATOMIC_RELAXED);
 }
 
 static int listen_tcp(struct fault *fault)
@@ -183,7 +189,7 @@ static void end_jobs(void)
 
 	notify("STOPPING=1");
 	job_cancel_all();
-	for (tries = 0; count && tries < 150; tries++) {
+	for (tries = 0; count && tries < 700; tries++) {
 		left = job_list();
 		count = json_array_size(left);
 		json_decref(left);
@@ -290,6 +296,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	journal_repair();
+	custody_tell();
 	serve(tcp, local);
 	end_jobs();
 	unlink(config.socket_path);

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Who is to move where: the peer, its answer to what we offer, its stream. */
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "preflight.h"
+#include "source.h"
+
+int source_connect(struct source *source, struct fault *fault)
+{
+	json_t *hello;
+
+	if (qmp_open(&source->qmp, source->qmp_path, fault) ||
+	    guest_read(&source->guest, &source->qmp, fault) ||
+	    door_open(&source->door, fault) ||
+	    chan_connect(&source->control, source->uri->host, source->uri->port, &config.creds,
+			 fault))
+		return -1;
+	source->was_running = !strcmp(guest_text(&source->guest, "status"), "running");
+	source->watch.peer_fd = source->control.fd;
+	job_set(source->job, "guest", json_string(guest_text(&source->guest, "name")));
+	if (chan_send(&source->control, json_pack("{s:i,s:s}", "protocol", PROTOCOL_VERSION,
+						  "purpose", "control"), fault) ||
+	    chan_receive(&source->control, SOURCE_ANSWER_MS, &hello, fault))
+		return -1;
+	if (json_integer_value(json_object_get(hello, "protocol")) != PROTOCOL_VERSION) {
+		json_decref(hello);
+		return fail(fault, "vmfastmigd at %s speaks another protocol version; install the same version on both hosts",
+			    source->control.peer);
+	}
+	json_decref(hello);
+	return 0;
+}
+
+static uint64_t present_bytes(const struct guest *guest)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < guest->regions; i++)
+		if (!fstat(guest->region[i].fd, &st))
+			bytes += (uint64_t)st.st_blocks * 512;
+	return bytes;
+}
+
+static void text_addr(const struct sockaddr_storage *addr, char *text, size_t bytes)
+{
+	getnameinfo((const struct sockaddr *)addr, sizeof(*addr), text, bytes, NULL, 0,
+		    NI_NUMERICHOST);
+}
+
+static int send_offer(struct source *source, struct fault *fault)
+{
+	json_t *facts = json_deep_copy(source->guest.facts), *info;
+	struct sockaddr_storage rdma;
+	char token[2 * VMFM_TOKEN_BYTES + 1], addr[NI_MAXHOST];
+
+	if (door_info(&source->door, &info, fault)) {
+		json_decref(facts);
+		return -1;
+	}
+	if (getrandom(source->token, sizeof(source->token), 0) != sizeof(source->token))
+		return json_decref(facts), json_decref(info),
+		       fail(fault, "no randomness: %s", strerror(errno));
+	hex_encode(source->token, sizeof(source->token), token);
+	config_rdma_addr(&source->control, &rdma);
+	text_addr(&rdma, addr, sizeof(addr));
+	json_object_set_new(facts, "present_bytes", json_integer(present_bytes(&source->guest)));
+	return chan_send(&source->control,
+			 json_pack("{s:o,s:o,s:s,s:s,s:s,s:b,s:b}", "offer", facts, "module", info,
+				   "token", token, "rdma_addr", addr, "name",
+				   *source->uri->name ? source->uri->name :
+				   guest_text(&source->guest, "name"),
+				   "paused", source->uri->options.paused || !source->was_running,
+				   "check", source->check), fault);
+}
+
+static int take_ready(struct source *source, json_t *ready, struct fault *fault)
+{
+	const char *ticket = json_string_value(json_object_get(ready, "ticket"));
+	const char *boot_id = json_string_value(json_object_get(ready, "boot_id"));
+	const char *addr = json_string_value(json_object_get(ready, "rdma_addr"));
+	json_int_t port = json_integer_value(json_object_get(ready, "rdma_port"));
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+				  .ai_socktype = SOCK_STREAM }, *found;
+	char service[8];
+
+	if (!ticket || strlen(ticket) != 32 || !boot_id || !addr || port < 1 || port > 65535)
+		return fail(fault, "%s gave no address to send RAM to", source->control.peer);
+	strcpy(source->ticket, ticket);
+	snprintf(source->boot_id, sizeof(source->boot_id), "%s", boot_id);
+	source->peer = (struct commit_peer){ .host = source->uri->host, .port = source->uri->port,
+					     .ticket = source->ticket, .boot_id = source->boot_id };
+	snprintf(service, sizeof(service), "%d", (int)port);
+	if (getaddrinfo(addr, service, &hints, &found))
+		return fail(fault, "%s: not an address: %s", source->control.peer, addr);
+	memcpy(&source->rdma, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return 0;
+}
+
+int source_preflight(struct source *source, struct fault *fault)
+{
+	struct fault local;
+	json_t *answer, *error;
+	int err;
+
+	preflight_source(source->checks, source->guest.facts);
+	if (preflight_verdict(source->checks, &local) && !source->check)
+		return fail(fault, "%s", local.text);
+	if (send_offer(source, fault) ||
+	    chan_receive(&source->control, SOURCE_ANSWER_MS, &answer, fault))
+		return -1;
+	json_array_extend(source->checks, json_object_get(answer, "checks"));
+	error = json_object_get(answer, "error");
+	if (error)
+		err = fail(fault, "%s", json_string_value(error));
+	else if (source->check)
+		err = preflight_verdict(source->checks, fault);
+	else
+		err = take_ready(source, answer, fault);
+	json_decref(answer);
+	return err;
+}
+
+/* A data connection of its own for QEMU's stream: the control connection stays free. */
+int source_prepare(struct source *source, struct fault *fault)
+{
+	if (chan_connect(&source->data, source->uri->host, source->uri->port, &config.creds, fault) ||
+	    chan_send(&source->data, json_pack("{s:i,s:s,s:s}", "protocol", PROTOCOL_VERSION,
+					       "purpose", "stream", "ticket", source->ticket), fault))
+		return -1;
+	return guest_change_settings(&source->qmp, source->uri->options.downtime_ms,
+				     &source->settings, fault);
+}

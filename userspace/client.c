@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "client.h"
+
+#define FIRST_BYTES	4096
+#define LINE_BYTES	(16 << 20)	/* most of one line: a result with 10000 rounds fits */
+
+int client_open(struct client *client, const char *path, struct fault *fault)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	*client = (struct client){ .fd = -1 };
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return fail(fault, "the socket's path is too long: %s", path);
+	strcpy(addr.sun_path, path);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (client->fd >= 0 && !connect(client->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return 0;
+	fail(fault, "cannot connect to %s: %s; %s", path, strerror(errno),
+	     errno == EACCES || errno == EPERM ? "run it as root" :
+	     "is vmfastmigd running? systemctl start vmfastmigd");
+	client_close(client);
+	return -1;
+}
+
+void client_close(struct client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	free(client->buf);
+	*client = (struct client){ .fd = -1 };
+}
+
+int client_send(struct client *client, json_t *request, struct fault *fault)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	size_t bytes = text ? strlen(text) : 0;
+	ssize_t sent;
+
+	json_decref(request);
+	if (!text)
+		return fail(fault, "the request has text that is not UTF-8");
+	text[bytes++] = '\n';
+	sent = send(client->fd, text, bytes, MSG_NOSIGNAL);
+	free(text);
+	return sent == (ssize_t)bytes ? 0 :
+	       fail(fault, "vmfastmigd does not take the request: %s", strerror(errno));
+}
+
+static int parse_line(const char *line, size_t bytes, json_t **message, struct fault *fault)
+{
+	*message = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(json_object_get(*message, "state")) ||
+	    json_is_object(json_object_get(*message, "result")))
+		return 1;
+	json_decref(*message);
+	*message = NULL;
+	return fail(fault, "vmfastmigd answers neither with a state nor with a result: is it of the same version?");
+}
+
+/* 0: no whole line is there yet. */
+static int take_line(struct client *client, json_t **message, struct fault *fault)
+{
+	char *end = client->used ? memchr(client->buf, '\n', client->used) : NULL;
+	int got;
+
+	if (!end)
+		return 0;
+	got = parse_line(client->buf, end - client->buf, message, fault);
+	client->used -= end + 1 - client->buf;
+	memmove(client->buf, end + 1, client->used);
+	return got;
+}
+
+static int grow(struct client *client, struct fault *fault)
+{
+	size_t size = client->size ? 2 * client->size : FIRST_BYTES;
+	char *buf;
+
+	if (client->used < client->size)
+		return 0;
+	buf = size <= LINE_BYTES ? realloc(client->buf, size) : NULL;
+	if (!buf)
+		return fail(fault, "vmfastmigd's answer is too long: %zu bytes", client->used);
+	client->buf = buf;
+	client->size = size;
+	return 0;
+}
+
+static int read_more(struct client *client, struct fault *fault)
+{
+	ssize_t got;
+
+	if (grow(client, fault))
+		return -1;
+	got = recv(client->fd, client->buf + client->used, client->size - client->used, 0);
+	if (got < 0 && errno == EINTR)
+		return 0;
+	if (got <= 0)
+		return fail(fault, "vmfastmigd went away%s%s; see: journalctl -u vmfastmigd",
+			    got ? ": " : "", got ? strerror(errno) : "");
+	client->used += got;
+	return 0;
+}
+
+int client_next(struct client *client, int stop_fd, json_t **message, struct fault *fault)
+{
+	struct pollfd fds[2] = {
+		{ .fd = client->fd, .events = POLLIN },
+		{ .fd = stop_fd, .events = POLLIN },
+	};
+	int got;
+
+	while (!(got = take_line(client, message, fault))) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[1].revents)
+			return 0;
+		if (fds[0].revents && read_more(client, fault))
+			return -1;
+	}
+	return got;
+}
+
+json_t *client_ask(const char *path, json_t *request, struct fault *fault)
+{
+	json_t *message = NULL, *result = NULL;
+	struct client client;
+
+	if (client_open(&client, path, fault)) {
+		json_decref(request);
+		return NULL;
+	}
+	if (!client_send(&client, request, fault) &&
+	    client_next(&client, -1, &message, fault) > 0) {
+		result = json_incref(json_object_get(message, "result"));
+		if (!json_is_object(result))
+			fail(fault, "vmfastmigd answers with a state where a result is due");
+	}
+	json_decref(message);
+	client_close(&client);
+	return result;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The daemon's UNIX socket, from the side of the command: JSON objects on lines. */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <jansson.h>
+
+#include "fault.h"
+
+struct client {
+	int fd;
+	char *buf;
+	size_t used, size;
+};
+
+int client_open(struct client *client, const char *path, struct fault *fault);
+void client_close(struct client *client);
+
+/* Takes over @request. */
+int client_send(struct client *client, json_t *request, struct fault *fault);
+
+/*
+ * 1 and *message (caller's), which has an object "state" or an object "result";
+ * 0 when @stop_fd (or -1) became readable; -1 when the daemon is gone or talks
+ * nonsense.
+ */
+int client_next(struct client *client, int stop_fd, json_t **message, struct fault *fault);
+
+/* One request with one answer: its result, caller's. NULL on failure. Takes over @request. */
+json_t *client_ask(const char *path, json_t *request, struct fault *fault);
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "entry.h"
+#include "log.h"
+#include "sink.h"
+
+#define KIND "custody"
+
+int custody_note(const struct custody *custody, struct fault *fault)
+{
+	return entry_write(KIND, custody->ticket,
+			   json_pack("{s:s,s:i,s:b,s:b,s:O?}", "qmp", custody->qmp->path,
+				     "pid", (int)custody->qmp->pid, "paused", custody->paused,
+				     "told", custody->told,
+				     "settings", custody->settings), fault);
+}
+
+void custody_end(const char *ticket)
+{
+	entry_remove(KIND, ticket);
+}
+
+void custody_boot_id(char boot_id[64])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(boot_id, 64, file))
+		strcpy(boot_id, "?");
+	boot_id[strcspn(boot_id, "\n")] = 0;
+	if (file)
+		fclose(file);
+}
+
+static json_t *unknown(const char *why)
+{
+	return json_pack("{s:s}", "error", why);
+}
+
+static json_t *never(const char *why)
+{
+	return json_pack("{s:s,s:b}", "error", why, "ran", 0);
+}
+
+/* A dead QEMU that was told to run may have run: its guest is lost, not the source's. */
+static json_t *dead(json_t *entry, const char *why)
+{
+	return json_is_true(json_object_get(entry, "told")) ? unknown(why) : never(why);
+}
+
+/*
+ * A QEMU that has the guest. It stands still since it has loaded, and runs now;
+ * or it ran already, and whatever it is by now is the outcome.
+ */
+static json_t *run(struct qmp *qmp, json_t *entry, const char *ticket)
+{
+	struct custody custody = { .ticket = ticket, .qmp = qmp, .told = true,
+				   .paused = json_is_true(json_object_get(entry, "paused")),
+				   .settings = json_object_get(entry, "settings") };
+	char status[32];
+	struct fault fault;
+
+	if (guest_status(qmp, status, sizeof(status), &fault) || custody_note(&custody, &fault))
+		return unknown(fault.text);
+	if (!strcmp(status, "paused") && !custody.paused &&
+	    qmp_call(qmp, "cont", NULL, NULL, &fault)) {
+		if (!qmp->refused || json_is_true(json_object_get(entry, "told")))
+			return unknown(fault.text);
+		qmp_call(qmp, "quit", NULL, NULL, &(struct fault){ "" });
+		return never(fault.text);
+	}
+	guest_restore_settings(qmp, json_incref(custody.settings));
+	return json_pack("{s:{s:b}}", "resumed", "again", 1);
+}
+
+json_t *custody_commit(const char *ticket, const char *boot_id)
+{
+	json_t *entry = entry_read(KIND, ticket), *answer;
+	const char *path = json_string_value(json_object_get(entry, "qmp"));
+	json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
+	struct fault fault;
+	struct qmp qmp;
+	char ours[64];
+
+	custody_boot_id(ours);
+	if (strcmp(ours, boot_id)) {
+		answer = unknown("this host was booted anew since: if the guest ran here, it is lost");
+	} else if (!path) {
+		answer = never("this host gave the guest up");
+	} else if (qmp_open(&qmp, path, &fault)) {
+		/* Nobody listens there: it is dead. Else another client is in the way. */
+		answer = qmp.no_listener ? dead(entry, fault.text) : unknown(fault.text);
+	} else {
+		answer = qmp.pid == pid ? run(&qmp, entry, ticket) : dead(entry, "its QEMU is gone");
+		qmp_close(&qmp);
+	}
+	if (json_is_false(json_object_get(answer, "ran")))
+		custody_end(ticket);
+	json_decref(entry);
+	return answer;
+}
+
+void custody_tell(void)
+{
+	json_t *tickets = entry_names(KIND), *ticket;
+	size_t i;
+
+	json_array_foreach(tickets, i, ticket) {
+		json_t *entry = entry_read(KIND, json_string_value(ticket));
+
+		log_warn("left from before, %s: a guest that is loaded; it runs when its source says so",
+			 json_string_value(json_object_get(entry, "qmp")) ?: "?");
+		json_decref(entry);
+	}
+	json_decref(tickets);
+}

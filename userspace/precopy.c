@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Rounds while the guest runs, until what is left fits the downtime target. */
+#include <string.h>
+
+#include "clock.h"
+#include "converge.h"
+#include "source.h"
+
+#define START_MS	30000
+
+int source_start(struct source *source, struct fault *fault)
+{
+	struct door_spec spec = { .role = VMFM_ROLE_SOURCE, .addr = source->rdma,
+				  .bandwidth = source->uri->options.bandwidth };
+	struct door_session session;
+	unsigned int i;
+
+	memcpy(spec.token, source->token, sizeof(spec.token));
+	if (config.rdma_addr.ss_family)
+		spec.peer = config.rdma_addr;
+	for (i = 0; i < source->guest.regions; i++) {
+		strcpy(spec.region[i].name, source->guest.region[i].id);
+		spec.region[i].fd = source->guest.region[i].fd;
+	}
+	spec.regions = source->guest.regions;
+	if (door_session_new(&source->door, &spec, &source->session, NULL, fault) ||
+	    door_session_do(&source->door, VMFM_CMD_SESSION_START, source->session, 0, fault))
+		return -1;
+	return door_session_wait(&source->door, source->session, VMFM_STATE_READY, START_MS,
+				 &source->watch, &session, fault) ? source_why(source, fault) : 0;
+}
+
+static void tell_progress(struct source *source, const struct converge *converge)
+{
+	const struct door_session *last = &source->last;
+
+	job_set(source->job, "progress", json_pack(
+		"{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "round", (int)last->round.number,
+		"total_bytes", (json_int_t)last->total_bytes,
+		"present_bytes", (json_int_t)last->present_pages << 12,
+		"sent_bytes", (json_int_t)last->sent_pages << 12,
+		"dirty_bytes", (json_int_t)last->dirty_pages << 12,
+		"rate", (json_int_t)converge->rate, "dirty_rate", (json_int_t)converge->dirty_rate,
+		"expected_downtime_ms", (json_int_t)(converge->rounds ? converge->expected_ms : 0)));
+}
+
+static int check_time(struct source *source, struct fault *fault)
+{
+	unsigned int limit_s = source->uri->options.timeout_s;
+
+	return limit_s && clock_ns() - source->start_ns > limit_s * 1000000000ULL ?
+	       fail(fault, "not done in %u s", limit_s) : 0;
+}
+
+/* Waits for the round's end, however far that is, telling progress on the way. */
+static int wait_round(struct source *source, const struct converge *converge,
+		      struct fault *fault)
+{
+	const struct watch *watch = &source->watch;
+	struct pollfd early[2];
+	int err;
+
+	do {
+		err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, 200, watch,
+					&source->last, fault);
+		tell_progress(source, converge);
+		watch_poll(watch, early);
+	} while (err && source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 &&
+		 !check_time(source, fault));
+	return err ? source_why(source, fault) : 0;
+}
+
+int source_precopy(struct source *source, struct fault *fault)
+{
+	const struct uri_options *options = &source->uri->options;
+	enum converge_verdict verdict = CONVERGE_ROUND;
+	struct converge converge;
+
+	converge_init(&converge, options->downtime_ms, options->rounds);
+	while (verdict == CONVERGE_ROUND) {
+		const struct door_round *round = &source->last.round;
+
+		if (check_time(source, fault) ||
+		    door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault) ||
+		    wait_round(source, &converge, fault))
+			return -1;
+		source_note_round(source, round);
+		verdict = converge_round(&converge, round->bytes, round->time_ns,
+					 round->dirty_pages << 12);
+		tell_progress(source, &converge);
+	}
+	if (verdict == CONVERGE_SWITCH || options->force)
+		return 0;
+	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left takes %llu ms for a target of %u ms; raise downtime=, slow the guest down, or use force",
+		    converge.rounds, converge.dirty_rate / 1e6, converge.rate / 1e6,
+		    (unsigned long long)converge.expected_ms, options->downtime_ms);
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "log.h"
+#include "resume.h"
+#include "source.h"
+
+/* The peer lets go of the disks while we end QEMU's migration. */
+static void tell_abort(struct source *source, const struct fault *fault)
+{
+	struct fault ignored;
+
+	if (source->control.fd >= 0)
+		chan_send(&source->control, json_pack("{s:s}", "abort", fault->text), &ignored);
+}
+
+/*
+ * A QEMU that writes into a stream nobody reads holds the lock its monitor
+ * needs: the stream ends first.
+ */
+static void bring_back(struct source *source, struct fault *fault)
+{
+	struct fault why = *fault, more;
+
+	stream_stop(&source->stream);
+	if (!resume_guest(&source->qmp, source->was_running, &more))
+		journal_remove(source->qmp.path);
+	else
+		fail(fault, "%.200s; and then: %s", why.text, more.text);
+}
+
+void source_undo(struct source *source, struct fault *fault)
+{
+	struct fault ignored;
+
+	tell_abort(source, fault);
+	if (source->migrating)
+		bring_back(source, fault);
+	else if (source->journaled)
+		journal_remove(source->qmp.path);
+	if (source->session)
+		door_session_do(&source->door, VMFM_CMD_SESSION_DEL, source->session, 0, &ignored);
+	guest_restore_settings(&source->qmp, source->settings);
+	source->settings = NULL;
+}
+
+void source_release(struct source *source)
+{
+	stream_stop(&source->stream);
+	chan_close(&source->data);
+	chan_close(&source->control);
+	if (source->door.sock)
+		door_close(&source->door);
+	if (source->guest.facts)
+		guest_free(&source->guest);
+	if (source->qmp.buf)
+		qmp_close(&source->qmp);
+	explicit_bzero(source->token, sizeof(source->token));
+	json_decref(source->settings);
+	json_decref(source->checks);
+	json_decref(source->rounds);
+	json_decref(source->phases);
+}

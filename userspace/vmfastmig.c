@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "cmd.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *synopsis, *purpose;
+} commands[] = {
+	{ "migrate", cmd_migrate, "--qmp PATH [--detach] [--downtime MS] [--bandwidth BYTES] [--rounds N] [--force] [--paused] [--timeout S] [--json] [--json-file FILE] [--socket PATH] rdmafast:HOST[:PORT][/NAME][?OPTION=VALUE&...]",
+	  "move the guest behind that monitor to another host" },
+	{ "incoming", cmd_incoming, "--qmp PATH [--detach] [--json] [--json-file FILE] [--socket PATH] rdmafast:0[:PORT][/NAME]",
+	  "have a QEMU started with -incoming defer wait for its guest" },
+	{ "status", cmd_status, "[--json] [--socket PATH]", "list migrations" },
+	{ "watch", cmd_watch, "[--json] [--json-file FILE] [--socket PATH] [ID]", "follow one" },
+	{ "cancel", cmd_cancel, "[--json] [--json-file FILE] [--socket PATH] [ID]",
+	  "cancel one, and wait until it is" },
+	{ "check", cmd_check, "--qmp PATH [--json] [--json-file FILE] [--socket PATH] rdmafast:HOST[:PORT][/NAME]",
+	  "tell whether a migration could be done" },
+	{ "probe", cmd_probe, "[--json]", "list RDMA devices and their limits" },
+	{ "regions", cmd_regions, "[--json]", "list guest RAM on vmfastmig filesystems" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static const struct command *find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void usage_of(FILE *stream, const struct command *command)
+{
+	fprintf(stream, "usage: vmfastmig %s %s\n", command->name, command->synopsis);
+}
+
+static void usage(FILE *stream)
+{
+	size_t i;
+
+	fprintf(stream, "usage: vmfastmig COMMAND [OPTION...] [OPERAND]\n\n");
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].purpose);
+	fprintf(stream, "  %-10s %s\n", "help", "this, or the usage of a COMMAND");
+	fprintf(stream, "\nExit status: 0 done, 1 failed, 2 wrong usage. See vmfastmig(8).\n");
+}
+
+static int help(const char *name)
+{
+	const struct command *command = name ? find(name) : NULL;
+
+	if (name && !command) {
+		fprintf(stderr, "vmfastmig: no command %s; see: vmfastmig help\n", name);
+		return CMD_USAGE;
+	}
+	if (command)
+		usage_of(stdout, command);
+	else
+		usage(stdout);
+	return CMD_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct command *command = find(name);
+	int status;
+
+	if (!strcmp(name, "--version")) {
+		printf("vmfastmig " VERSION "\n");
+		return CMD_OK;
+	}
+	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
+		return help(argc > 2 ? argv[2] : NULL);
+	if (!command) {
+		if (*name)
+			return help(name);
+		usage(stderr);
+		return CMD_USAGE;
+	}
+	if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h")))
+		return help(name);
+	status = command->run(argc - 1, argv + 1);
+	if (status == CMD_USAGE)
+		usage_of(stderr, command);
+	return status;
+}
