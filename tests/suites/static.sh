@@ -13,6 +13,8 @@ fi
 check userspace 600 make userspace
 check sparse 600 tests/suites/sparse "$KVER"
 check checkpatch 120 tests/suites/checkpatch
+check dkms 600 tests/suites/dkms "$KVER"
+check netlink-spec 30 tests/suites/netlink-spec
 check shellcheck 120 tests/suites/shellcheck
 # ctuuninitvar takes a buffer that is written for one that is read.
 check cppcheck 600 cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 \

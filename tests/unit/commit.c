@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a source makes of its destination's answer to the commit, and of none. */
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commit.h"
+#include "daemon.h"
+#include "meeting.h"
+#include "tap.h"
+
+#define TICKET "00112233445566778899aabbccddeeff"
+
+struct config config;
+
+static struct fault fault;
+
+static enum commit_outcome answered(const char *answer, bool *thanked)
+{
+	static const struct creds none;
+	struct meeting meeting = { .client_creds = &none, .server_creds = &none };
+	enum commit_outcome outcome;
+	json_t *thanks = NULL;
+	struct fault ignored;
+
+	meet(&meeting);
+	if (answer)
+		CHECK(!chan_send(&meeting.server, json_loads(answer, 0, NULL), &ignored));
+	else
+		chan_close(&meeting.server);
+	fault.text[0] = 0;
+	outcome = commit_answer(&meeting.client, 1000, &fault);
+	*thanked = answer && !chan_receive(&meeting.server, 100, &thanks, &ignored) &&
+		   json_object_get(thanks, "thanks");
+	json_decref(thanks);
+	chan_close(&meeting.client);
+	chan_close(&meeting.server);
+	return outcome;
+}
+
+static void ran(void)
+{
+	bool thanked;
+
+	CHECK(answered("{\"resumed\":{\"cont_ms\":1.5}}", &thanked) == COMMIT_RAN && thanked);
+}
+
+static void never(void)
+{
+	bool thanked;
+
+	CHECK(answered("{\"error\":\"no such guest\",\"ran\":false}", &thanked) == COMMIT_NEVER);
+	CHECK_HAS(fault.text, "no such guest");
+	CHECK(!thanked);
+}
+
+/* Nothing but its plain word lets the guest run here again. */
+static void unknown(void)
+{
+	static const char *const answers[] = {
+		"{\"error\":\"lost\"}", "{\"error\":\"lost\",\"ran\":true}", "{\"error\":\"x\",\"ran\":null}",
+		"{\"error\":\"x\",\"ran\":0}", "{\"error\":1}", "{\"loaded\":true}", "{}", NULL,
+	};
+	bool thanked;
+	size_t i;
+
+	for (i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+		CHECK(answered(answers[i], &thanked) == COMMIT_UNKNOWN && !thanked);
+		CHECK(*fault.text);
+	}
+}
+
+struct daemon {
+	int listen, asked;
+	const char *const *answers;	/* in turn; NULL: hangs up; the last one stays */
+	pthread_t thread;
+};
+
+static void *serve(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct fault ignored;
+	json_t *question;
+	struct chan chan;
+	int fd;
+
+	while ((fd = accept(daemon->listen, NULL, NULL)) >= 0) {
+		if (chan_accept(&chan, fd, &config.creds, &ignored))
+			continue;
+		if (!chan_receive(&chan, 5000, &question, &ignored)) {
+			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")), "commit");
+			CHECK_TEXT(json_string_value(json_object_get(question, "ticket")), TICKET);
+			CHECK(json_integer_value(json_object_get(question, "protocol")) ==
+			      PROTOCOL_VERSION);
+			json_decref(question);
+			if (daemon->answers[daemon->asked])
+				chan_send(&chan, json_loads(daemon->answers[daemon->asked], 0, NULL),
+					  &ignored);
+			daemon->asked++;
+		}
+		chan_close(&chan);
+	}
+	return NULL;
+}
+
+static enum commit_outcome again(const char *const *answers, int count)
+{
+	struct daemon daemon = { .answers = answers };
+	enum commit_outcome outcome;
+	uint16_t port;
+
+	daemon.listen = meeting_listen("127.0.0.1", &port);
+	CHECK(!pthread_create(&daemon.thread, NULL, serve, &daemon));
+	outcome = commit_again("127.0.0.1", port, TICKET, 10000, -1, &fault);
+	shutdown(daemon.listen, SHUT_RDWR);
+	pthread_join(daemon.thread, NULL);
+	close(daemon.listen);
+	CHECK(daemon.asked == count);
+	return outcome;
+}
+
+static void over_and_over(void)
+{
+	static const char *const runs[] = { NULL, "{\"error\":\"not yet\"}", "{\"resumed\":{}}" };
+	static const char *const never_ran[] = { NULL, "{\"error\":\"gone\",\"ran\":false}" };
+
+	CHECK(again(runs, 3) == COMMIT_RAN);
+	CHECK(again(never_ran, 2) == COMMIT_NEVER);
+	CHECK_HAS(fault.text, "gone");
+}
+
+static void nobody(void)
+{
+	int stop_fd = eventfd(1, EFD_CLOEXEC);
+	uint64_t start_ms = clock_ms();
+	uint16_t port;
+
+	close(meeting_listen("127.0.0.1", &port));
+	CHECK(commit_again("127.0.0.1", port, TICKET, 1200, -1, &fault) == COMMIT_UNKNOWN);
+	CHECK(clock_ms() - start_ms >= 1190 && clock_ms() - start_ms < 6000);
+	CHECK_HAS(fault.text, "cannot reach");
+	start_ms = clock_ms();
+	CHECK(commit_again("127.0.0.1", port, TICKET, 60000, stop_fd, &fault) == COMMIT_UNKNOWN);
+	CHECK(clock_ms() - start_ms < 6000);
+	close(stop_fd);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "it runs there", ran },
+		{ "it never ran there", never },
+		{ "nothing is known", unknown },
+		{ "asked over and over", over_and_over },
+		{ "nobody answers", nobody },
+	};
+
+	return TAP_RUN(tests);
+}

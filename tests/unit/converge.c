@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* When a migration switches over, goes on, or gives up. */
+#include <stddef.h>
+
+#include "converge.h"
+#include "tap.h"
+
+#define MIB	(1ULL << 20)
+#define SECOND	1000000000ULL
+
+/* A guest that dirties @dirty_rate over a link of @link_rate, both in bytes/s. */
+static enum converge_verdict run(struct converge *converge, uint64_t ram_bytes, uint64_t link_rate,
+				 uint64_t dirty_rate)
+{
+	enum converge_verdict verdict = CONVERGE_ROUND;
+	uint64_t left = ram_bytes;
+
+	while (verdict == CONVERGE_ROUND && converge->rounds < 20000) {
+		uint64_t time_ns = (uint64_t)((double)left * SECOND / link_rate);
+		uint64_t dirty = (uint64_t)((double)dirty_rate * time_ns / SECOND);
+
+		dirty = dirty < ram_bytes ? dirty : ram_bytes;
+		verdict = converge_round(converge, left, time_ns, dirty);
+		left = dirty;
+	}
+	return verdict;
+}
+
+static void below_link_rate(void)
+{
+	unsigned int percent;
+
+	for (percent = 0; percent <= 85; percent += 5) {
+		struct converge converge;
+
+		converge_init(&converge, 300, 100);
+		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) == CONVERGE_SWITCH);
+		CHECK(converge.expected_ms <= 150);
+		CHECK(converge.last_dirty_bytes <= 150 * MIB);
+	}
+}
+
+static void above_link_rate(void)
+{
+	unsigned int percent;
+
+	for (percent = 100; percent <= 500; percent += 50) {
+		struct converge converge;
+
+		converge_init(&converge, 300, 1000);
+		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) == CONVERGE_NEVER);
+		CHECK(converge.rounds < 20);
+		CHECK(converge.stalled == 6);
+	}
+}
+
+static void idle_guest(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 1, 30);
+	CHECK(converge_round(&converge, 512 * MIB, SECOND, 0) == CONVERGE_SWITCH);
+	CHECK(converge.expected_ms == 0 && converge.dirty_rate == 0);
+	CHECK(converge.rate == 512 * MIB);
+}
+
+/* Half of the target, not all of it. */
+static void half_of_target(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 151 * MIB) == CONVERGE_ROUND);
+	CHECK(converge.expected_ms == 151);
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 150 * MIB) == CONVERGE_SWITCH);
+	CHECK(converge.expected_ms == 150);
+}
+
+static void stalled(void)
+{
+	struct converge converge;
+	unsigned int i;
+
+	converge_init(&converge, 10, 1000);
+	CHECK(converge_round(&converge, 100 * MIB, SECOND, 50 * MIB) == CONVERGE_ROUND);
+	for (i = 0; i < 5; i++)
+		CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 46 * MIB) == CONVERGE_ROUND);
+	CHECK(converge.stalled == 5);
+	CHECK(converge_round(&converge, 46 * MIB, SECOND / 2, 46 * MIB) == CONVERGE_NEVER);
+}
+
+/* One round of real progress, and the count starts anew. */
+static void progress_forgives(void)
+{
+	struct converge converge;
+	unsigned int i;
+
+	converge_init(&converge, 10, 1000);
+	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB);
+	for (i = 0; i < 5; i++)
+		converge_round(&converge, 50 * MIB, SECOND / 2, 50 * MIB);
+	CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 40 * MIB) == CONVERGE_ROUND);
+	CHECK(converge.stalled == 0);
+	for (i = 0; i < 5; i++)
+		CHECK(converge_round(&converge, 40 * MIB, SECOND / 2, 60 * MIB) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, 40 * MIB, SECOND / 2, 60 * MIB) == CONVERGE_NEVER);
+}
+
+static void rounds_max(void)
+{
+	struct converge converge;
+	uint64_t dirty = 1 << 30;
+	unsigned int i;
+
+	converge_init(&converge, 1, 4);
+	for (i = 1; i < 4; i++, dirty /= 2)
+		CHECK(converge_round(&converge, dirty, SECOND, dirty / 2) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, dirty, SECOND, dirty / 2) == CONVERGE_NEVER);
+	CHECK(converge.rounds == 4 && converge.stalled == 0);
+
+	converge_init(&converge, 300, 1);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 1000 * MIB) == CONVERGE_NEVER);
+	converge_init(&converge, 300, 1);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, MIB) == CONVERGE_SWITCH);
+}
+
+/* A few pages take as long as a message does: no measure of the link. */
+static void small_rounds_tell_no_rate(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB);
+	converge_round(&converge, 8192, SECOND / 100, 400 * MIB);
+	CHECK(converge.rate == 1000 * MIB);
+	CHECK(converge.expected_ms == 400);
+	converge_round(&converge, 400 * MIB, SECOND, 300 * MIB);
+	CHECK(converge.rate == 400 * MIB);
+}
+
+static void zero_time(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 0, 0, 0) == CONVERGE_SWITCH);
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 100 * MIB, 0, 4096) == CONVERGE_ROUND);
+	CHECK(converge.rate == 0 && converge.expected_ms == UINT64_MAX);
+	CHECK(converge_round(&converge, 4096, SECOND / 1000, 4096) == CONVERGE_SWITCH);
+
+	/* Nothing present, then something dirty: no rate to judge it by. */
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 0, SECOND, 4096) == CONVERGE_ROUND);
+}
+
+/* No product may wrap around to a little one that fits the target. */
+static void extremes(void)
+{
+	static const uint64_t bytes[] = { 0, 1, 4096, MIB, 1ULL << 54, 18446744073709552ULL,
+					  UINT64_MAX / 1000, 1ULL << 61, 1ULL << 63, UINT64_MAX };
+	static const uint64_t times[] = { 0, 1, 1000, SECOND, 1ULL << 40, 1ULL << 63, UINT64_MAX };
+	struct converge converge;
+	size_t s, t, d;
+
+	for (s = 0; s < sizeof(bytes) / sizeof(*bytes); s++)
+		for (t = 0; t < sizeof(times) / sizeof(*times); t++)
+			for (d = 0; d < sizeof(bytes) / sizeof(*bytes); d++) {
+				enum converge_verdict verdict;
+
+				converge_init(&converge, 300, 30);
+				converge_round(&converge, MIB, SECOND, 3 * MIB);
+				verdict = converge_round(&converge, bytes[s], times[t], bytes[d]);
+				if (verdict != CONVERGE_SWITCH)
+					continue;
+				CHECK(bytes[d] == 0 ||
+				      (double)bytes[d] / converge.rate <= 0.151);
+			}
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "switches over below the link's rate", below_link_rate },
+		{ "gives up at and above the link's rate", above_link_rate },
+		{ "an idle guest switches after one round", idle_guest },
+		{ "half of the target is for the rest", half_of_target },
+		{ "gives up after six rounds without progress", stalled },
+		{ "progress starts the count anew", progress_forgives },
+		{ "gives up after the most rounds", rounds_max },
+		{ "small rounds tell no rate", small_rounds_tell_no_rate },
+		{ "rounds of no time", zero_time },
+		{ "extremes do not wrap around", extremes },
+	};
+
+	return TAP_RUN(tests);
+}

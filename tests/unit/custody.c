@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a destination answers to a commit that is said again. "ran": false lets
+ * the source run the guest: it must be true then.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "played.h"
+#include "run.h"
+#include "sink.h"
+#include "tap.h"
+
+#define MONITOR	"/run/qmp.sock"
+#define TICKET	"00112233445566778899aabbccddeeff"
+
+struct config config;
+
+static struct fault fault;
+static struct played played;
+
+static void take(pid_t pid, bool paused)
+{
+	struct qmp qmp = { .path = MONITOR, .pid = pid };
+	struct custody custody = { .ticket = TICKET, .qmp = &qmp, .paused = paused };
+
+	custody.settings = json_pack("{s:[],s:{}}", "capabilities", "parameters");
+	CHECK(!custody_take(&custody, &fault));
+	json_decref(custody.settings);
+}
+
+enum answer { RESUMED, NEVER, UNKNOWN };
+
+static void answers(enum answer expected)
+{
+	json_t *answer = custody_commit(TICKET);
+
+	CHECK((json_object_get(answer, "resumed") != NULL) == (expected == RESUMED));
+	CHECK((json_object_get(answer, "error") != NULL) == (expected != RESUMED));
+	CHECK(json_is_false(json_object_get(answer, "ran")) == (expected == NEVER));
+	json_decref(answer);
+}
+
+static void stopped(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	take(getpid(), false);
+	answers(RESUMED);
+	played_end(&played);
+	CHECK(played.conts == 1 && played.settings == 2);
+}
+
+static void runs_already(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "running");
+	take(getpid(), false);
+	answers(RESUMED);
+	played_end(&played);
+	CHECK(played.conts == 0);
+}
+
+static void stays_paused(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	take(getpid(), true);
+	answers(RESUMED);
+	played_end(&played);
+	CHECK(played.conts == 0);
+}
+
+/* Asked twice, because the first answer was lost: the same answer. */
+static void asked_twice(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	take(getpid(), false);
+	answers(RESUMED);
+	played_end(&played);
+	played_start(&played, MONITOR, "running");
+	answers(RESUMED);
+	played_end(&played);
+	CHECK(played.conts == 0);
+	custody_end(TICKET);
+	answers(NEVER);
+}
+
+static void nothing_known(void)
+{
+	run_own("");
+	answers(NEVER);
+}
+
+static void qemu_dead(void)
+{
+	run_own("");
+	take(getpid(), false);
+	answers(NEVER);
+	/* It stays so, even if another QEMU comes there. */
+	played_start(&played, MONITOR, "paused");
+	answers(NEVER);
+	played_end(&played);
+	CHECK(!played.connected);
+}
+
+static void another_qemu(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	take(getppid(), false);
+	answers(NEVER);
+	played_end(&played);
+	CHECK(!played.conts && !played.quits);
+}
+
+/* It is told to quit before the source is told that it may run the guest. */
+static void refuses(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	played.refuses_cont = true;
+	take(getpid(), false);
+	answers(NEVER);
+	played_end(&played);
+	CHECK(played.conts == 1 && played.quits == 1);
+}
+
+static void hangs_up(int fd, void *arg)
+{
+	script_greet(fd);
+	script_answer(fd, "query-status", arg);
+	json_decref(script_hear(fd));		/* cont, and no answer */
+}
+
+/* Heard cont, and nothing more was heard of it: it may run. */
+static void no_answer(void)
+{
+	struct script script;
+
+	run_own("");
+	script_start(&script, MONITOR, hangs_up, "{\"status\":\"paused\"}");
+	take(getpid(), false);
+	answers(UNKNOWN);
+	script_end(&script);
+}
+
+static void says_nothing(int fd, void *arg)
+{
+	char byte;
+
+	(void)arg;
+	if (read(fd, &byte, 1) > 0)
+		CHECK(false);
+}
+
+/* Another client has its monitor: nothing is known. */
+static void monitor_in_use(void)
+{
+	struct script script;
+
+	run_own("");
+	script_start(&script, MONITOR, says_nothing, NULL);
+	take(getpid(), false);
+	answers(UNKNOWN);
+	script_end(&script);
+}
+
+static void no_room(void)
+{
+	struct qmp qmp = { .path = MONITOR, .pid = 1 };
+	struct custody custody = { .ticket = TICKET, .qmp = &qmp };
+
+	run_own("nr_inodes=3");
+	CHECK(custody_take(&custody, &fault) == -1);
+	CHECK_HAS(fault.text, "cannot write");
+	answers(NEVER);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "a guest that stands still", stopped },
+		{ "a guest that runs", runs_already },
+		{ "a guest that is to stay paused", stays_paused },
+		{ "asked twice", asked_twice },
+		{ "nothing known", nothing_known },
+		{ "its QEMU is dead", qemu_dead },
+		{ "another QEMU at its monitor", another_qemu },
+		{ "its QEMU refuses", refuses },
+		{ "its QEMU does not answer", no_answer },
+		{ "its monitor is in use", monitor_in_use },
+		{ "no room", no_room },
+	};
+
+	return TAP_RUN(tests);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is read of a guest from the monitor of a QEMU. */
+#include <stdio.h>
+#include <string.h>
+
+#include "guest.h"
+#include "qemu.h"
+#include "scratch.h"
+#include "tap.h"
+
+static struct guest guest;
+static struct qmp qmp;
+static struct fault fault;
+
+static pid_t read_guest(const char *options)
+{
+	pid_t pid = qemu_start(scratch_path("qmp"), options);
+
+	if (qmp_open(&qmp, scratch_path("qmp"), &fault) || guest_read(&guest, &qmp, &fault))
+		tap_give_up(fault.text);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	guest_free(&guest);
+	guest_free(&guest);
+	qmp_close(&qmp);
+	qemu_end(pid);
+}
+
+static void who_it_is(void)
+{
+	pid_t pid = read_guest("-object iothread,id=io0 -name vm-7 -uuid 12345678-1234-1234-1234-123456789abc");
+	json_t *qemu = json_object_get(guest.facts, "qemu");
+
+	CHECK_TEXT(guest_text(&guest, "name"), "vm-7");
+	CHECK_TEXT(guest_text(&guest, "uuid"), "12345678-1234-1234-1234-123456789abc");
+	CHECK_TEXT(guest_text(&guest, "status"), "prelaunch");
+	CHECK_TEXT(guest_text(&guest, "machine"), "none-machine");
+	CHECK_TEXT(guest_text(&guest, "arch"), "x86_64");
+	CHECK_TEXT(guest_text(&guest, "no-such-fact"), "");
+	CHECK(json_array_size(qemu) == 3);
+	CHECK(json_integer_value(json_array_get(qemu, 0)) >= 7);
+	CHECK(json_integer_value(json_object_get(guest.facts, "vcpus")) == 0);
+	CHECK(json_array_size(json_object_get(guest.facts, "regions")) == 0);
+	CHECK(json_array_size(json_object_get(guest.facts, "foreign")) == 0);
+	CHECK(json_array_size(json_object_get(guest.facts, "disks")) == 0);
+	CHECK(json_is_array(json_object_get(guest.facts, "blockers")));
+	end(pid);
+}
+
+static void no_name(void)
+{
+	pid_t pid = read_guest("-object iothread,id=io0");
+
+	CHECK_TEXT(guest_text(&guest, "name"), "");
+	end(pid);
+}
+
+static const char *why_foreign(const char *id)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(guest.facts, "foreign"), i, one)
+		if (!strcmp(json_string_value(json_object_get(one, "id")), id))
+			return json_string_value(json_object_get(one, "why"));
+	return NULL;
+}
+
+/* RAM that the module does not hold must be named, each with its own reason. */
+static void foreign_ram(void)
+{
+	char options[700], long_id[80];
+	pid_t pid;
+
+	memset(long_id, 'l', 70);
+	long_id[70] = 0;
+	snprintf(options, sizeof(options),
+		 "-object memory-backend-ram,id=anon,size=1M "
+		 "-object memory-backend-file,id=private,size=1M,mem-path=%s "
+		 "-object memory-backend-file,id=elsewhere,size=1M,share=on,mem-path=%s "
+		 "-object memory-backend-file,id=dir,size=1M,share=on,mem-path=%s "
+		 "-object memory-backend-file,id=%s,size=1M,share=on,mem-path=%s",
+		 scratch_path("a"), scratch_path("b"), scratch_dir(), long_id, scratch_path("c"));
+	pid = read_guest(options);
+	CHECK(json_array_size(json_object_get(guest.facts, "foreign")) == 5);
+	CHECK(json_array_size(json_object_get(guest.facts, "regions")) == 0 && !guest.regions);
+	CHECK_TEXT(why_foreign("anon"), "not a memory-backend-file");
+	CHECK_TEXT(why_foreign("private"), "share=off");
+	CHECK_HAS(why_foreign("elsewhere"), "not on a vmfastmig filesystem");
+	CHECK_HAS(why_foreign("dir"), "not on a vmfastmig filesystem");
+	CHECK_HAS(why_foreign(long_id), "too long");
+	end(pid);
+}
+
+static json_t *capability(json_t *list, const char *name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (!strcmp(json_string_value(json_object_get(one, "capability")), name))
+			return json_object_get(one, "state");
+	return NULL;
+}
+
+static bool has(const char *name, bool on)
+{
+	json_t *list = NULL, *state;
+	bool is;
+
+	CHECK(!qmp_call(&qmp, "query-migrate-capabilities", NULL, &list, &fault));
+	state = capability(list, name);
+	is = json_is_boolean(state) && json_is_true(state) == on;
+	json_decref(list);
+	return is;
+}
+
+static json_int_t parameter(const char *name)
+{
+	json_t *all = NULL;
+	json_int_t value;
+
+	CHECK(!qmp_call(&qmp, "query-migrate-parameters", NULL, &all, &fault));
+	value = json_integer_value(json_object_get(all, name));
+	json_decref(all);
+	return value;
+}
+
+static void set_capability(const char *name, bool on)
+{
+	CHECK(!qmp_call(&qmp, "migrate-set-capabilities", json_pack("{s:[{s:s,s:b}]}", "capabilities",
+		"capability", name, "state", on), NULL, &fault));
+}
+
+/* As we need them; then as they were, whatever that was. */
+static void settings(void)
+{
+	static const char *const ours[] = { "x-ignore-shared", "return-path", "events",
+					    "pause-before-switchover", "late-block-activate" };
+	pid_t pid = read_guest("-object iothread,id=io0");
+	json_t *before;
+	size_t i;
+
+	set_capability("multifd", true);
+	set_capability("events", true);
+	CHECK(!qmp_call(&qmp, "migrate-set-parameters", json_pack("{s:I,s:i}", "max-bandwidth",
+		(json_int_t)77 << 20, "downtime-limit", 1234), NULL, &fault));
+	CHECK(!guest_change_settings(&qmp, 50, &before, &fault));
+	for (i = 0; i < 5; i++)
+		CHECK(has(ours[i], true));
+	CHECK(has("multifd", false) && has("postcopy-ram", false));
+	CHECK(parameter("downtime-limit") == 50);
+	CHECK(parameter("max-bandwidth") > (json_int_t)1 << 30);
+
+	guest_restore_settings(&qmp, before);
+	for (i = 0; i < 5; i++)
+		CHECK(has(ours[i], !strcmp(ours[i], "events")));
+	CHECK(has("multifd", true));
+	CHECK(parameter("downtime-limit") == 1234);
+	CHECK(parameter("max-bandwidth") == (json_int_t)77 << 20);
+	guest_restore_settings(&qmp, NULL);
+	end(pid);
+}
+
+static void status(void)
+{
+	pid_t pid = read_guest("-object iothread,id=io0");
+	char text[32];
+
+	CHECK(!guest_status(&qmp, text, sizeof(text), &fault));
+	CHECK_TEXT(text, "prelaunch");
+	CHECK(!qmp_call(&qmp, "cont", NULL, NULL, &fault));
+	CHECK(!guest_status(&qmp, text, sizeof(text), &fault));
+	CHECK_TEXT(text, "running");
+	CHECK(!guest_status(&qmp, text, 4, &fault));
+	CHECK_TEXT(text, "run");
+	end(pid);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "who it is", who_it_is },
+		{ "a guest without a name", no_name },
+		{ "RAM elsewhere", foreign_ram },
+		{ "settings of a migration, and back", settings },
+		{ "status", status },
+	};
+
+	return TAP_RUN(tests);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The journal at its real place, in a /run of the test's own, and what the
+ * repair after it says to monitors and asks the destination.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "entry.h"
+#include "journal.h"
+#include "meeting.h"
+#include "played.h"
+#include "qemu.h"
+#include "run.h"
+#include "scratch.h"
+#include "tap.h"
+
+#define MONITOR	"/run/qmp.sock"
+#define TICKET	"00112233445566778899aabbccddeeff"
+
+struct config config;
+
+static struct fault fault;
+
+/* Of a QEMU whose monitor this process plays. */
+static int note(bool running, bool committed, uint16_t port)
+{
+	struct qmp qmp = { .path = MONITOR, .pid = getpid() };
+	struct journal journal = { .qmp = &qmp, .running = running, .host = "127.0.0.1",
+				   .port = port, .ticket = TICKET };
+
+	return journal_write(&journal, committed, &fault);
+}
+
+static size_t left(void)
+{
+	json_t *names = entry_names("journal");
+	size_t count = json_array_size(names);
+
+	json_decref(names);
+	return count;
+}
+
+/* Repairs run in threads; an entry goes at the end of its own. */
+static void repair(void)
+{
+	int tries;
+
+	journal_repair();
+	for (tries = 0; tries < 1000 && left(); tries++)
+		usleep(10000);
+	CHECK(!left());
+}
+
+static void written(void)
+{
+	json_t *entry;
+
+	run_own("");
+	CHECK(!note(true, false, 7471));
+	entry = entry_read("journal", MONITOR);
+	CHECK_TEXT(json_string_value(json_object_get(entry, "qmp")), MONITOR);
+	CHECK_TEXT(json_string_value(json_object_get(entry, "ticket")), TICKET);
+	CHECK(json_is_false(json_object_get(entry, "committed")));
+	json_decref(entry);
+	CHECK(!note(true, true, 7471));
+	entry = entry_read("journal", MONITOR);
+	CHECK(json_is_true(json_object_get(entry, "committed")));
+	json_decref(entry);
+	journal_remove(MONITOR);
+	CHECK(!left());
+}
+
+/* No room for the word that the guest is given away: it must not be, then. */
+static void commit_without_room(void)
+{
+	json_t *entry;
+
+	run_own("nr_inodes=5");
+	CHECK(!note(true, false, 7471));
+	run_file("/run/filler", "");
+	CHECK(note(true, true, 7471) == -1);
+	CHECK_HAS(fault.text, "cannot write");
+	entry = entry_read("journal", MONITOR);
+	CHECK(json_is_false(json_object_get(entry, "committed")));
+	json_decref(entry);
+}
+
+static struct played repaired(const char *status, bool running)
+{
+	struct played played;
+
+	played_start(&played, MONITOR, status);
+	CHECK(!note(running, false, 7471));
+	repair();
+	played_end(&played);
+	CHECK(played.connected == 1);
+	return played;
+}
+
+static void brings_back(void)
+{
+	run_own("");
+	CHECK(repaired("postmigrate", true).conts == 1);
+}
+
+static void leaves_paused(void)
+{
+	run_own("");
+	CHECK(repaired("postmigrate", false).conts == 0);
+}
+
+static void leaves_running(void)
+{
+	run_own("");
+	CHECK(repaired("running", true).conts == 0);
+}
+
+struct destination {
+	int listen;
+	const char *answer;	/* NULL: it hangs up */
+	pthread_t thread;
+	int asked;		/* atomic */
+};
+
+static void *answer_commit(void *arg)
+{
+	struct destination *destination = arg;
+	struct fault ignored;
+	json_t *question;
+	struct chan chan;
+	int fd;
+
+	while ((fd = accept(destination->listen, NULL, NULL)) >= 0) {
+		if (chan_accept(&chan, fd, &config.creds, &ignored))
+			continue;
+		if (!chan_receive(&chan, 5000, &question, &ignored)) {
+			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")), "commit");
+			CHECK_TEXT(json_string_value(json_object_get(question, "ticket")), TICKET);
+			json_decref(question);
+			if (__atomic_add_fetch(&destination->asked, 1, __ATOMIC_SEQ_CST) > 1)
+				chan_send(&chan, json_loads(destination->answer, 0, NULL), &ignored);
+		}
+		chan_close(&chan);
+	}
+	return NULL;
+}
+
+/* Past the commit point the destination's answer decides, its second one here. */
+static struct played asked(const char *answer)
+{
+	struct destination destination = { .answer = answer };
+	struct played played;
+	uint16_t port;
+
+	destination.listen = meeting_listen("127.0.0.1", &port);
+	if (pthread_create(&destination.thread, NULL, answer_commit, &destination))
+		tap_give_up("no thread");
+	played_start(&played, MONITOR, "postmigrate");
+	CHECK(!note(true, true, port));
+	repair();
+	shutdown(destination.listen, SHUT_RDWR);
+	pthread_join(destination.thread, NULL);
+	close(destination.listen);
+	played_end(&played);
+	CHECK(destination.asked == 2);
+	return played;
+}
+
+static void committed_and_ran(void)
+{
+	run_own("");
+	CHECK(asked("{\"resumed\":{}}").conts == 0);
+}
+
+static void committed_and_never_ran(void)
+{
+	run_own("");
+	CHECK(asked("{\"error\":\"lost\",\"ran\":false}").conts == 1);
+}
+
+/* Without an answer it is nobody's to run: the entry waits. */
+static void committed_and_unknown(void)
+{
+	struct played played;
+	uint16_t port;
+
+	run_own("");
+	close(meeting_listen("127.0.0.1", &port));
+	played_start(&played, MONITOR, "postmigrate");
+	CHECK(!note(true, true, port));
+	journal_repair();
+	usleep(2000000);
+	CHECK(left() == 1 && !played.connected);
+	played_end(&played);
+}
+
+/* Another QEMU is at that path now. */
+static void another_qemu(void)
+{
+	struct qmp qmp = { .path = MONITOR, .pid = getppid() };
+	struct journal journal = { .qmp = &qmp, .running = true, .host = "127.0.0.1", .port = 1,
+				   .ticket = TICKET };
+	struct played played;
+
+	run_own("");
+	played_start(&played, MONITOR, "postmigrate");
+	CHECK(!journal_write(&journal, false, &fault));
+	repair();
+	played_end(&played);
+	CHECK(!played.conts && !played.cancels);
+}
+
+static void odd_entries(void)
+{
+	struct played played;
+
+	run_own("");
+	repair();
+	CHECK(!entry_write("journal", "array", json_pack("[i]", 1), &fault));
+	CHECK(!entry_write("journal", "empty", json_object(), &fault));
+	CHECK(!entry_write("journal", "types", json_pack("{s:i,s:b}", "qmp", 1, "committed", 0), &fault));
+	CHECK(!entry_write("journal", "gone", json_pack("{s:s,s:b}", "qmp", "/run/gone", "committed", 0),
+			   &fault));
+	CHECK(!entry_write("journal", "nowhere", json_pack("{s:s,s:b}", "qmp", MONITOR, "committed", 1),
+			   &fault));
+	run_file(RUN_DIR "/journal/torn.json", "{\"qmp\":\"" MONITOR);
+	played_start(&played, MONITOR, "postmigrate");
+	repair();
+	played_end(&played);
+	CHECK(!played.connected);
+}
+
+/* A QEMU that migrated to nowhere, as a daemon that was killed leaves it. */
+static void real_qemu(void)
+{
+	struct journal journal = { .running = true, .host = "127.0.0.1", .port = 1, .ticket = TICKET };
+	json_t *answer = NULL;
+	struct qmp qmp;
+	pid_t pid;
+	int tries;
+
+	run_own("");
+	pid = qemu_start(MONITOR, "");
+	CHECK(!qmp_open(&qmp, MONITOR, &fault));
+	CHECK(!qmp_call(&qmp, "cont", NULL, NULL, &fault));
+	CHECK(!qmp_call(&qmp, "migrate", json_pack("{s:s}", "uri", "exec:cat >/dev/null"), NULL, &fault));
+	for (tries = 0; tries < 500; tries++) {
+		CHECK(!qmp_call(&qmp, "query-status", NULL, &answer, &fault));
+		if (!strcmp(json_string_value(json_object_get(answer, "status")), "postmigrate"))
+			break;
+		json_decref(answer);
+		usleep(10000);
+	}
+	CHECK(tries < 500);
+	json_decref(answer);
+	journal.qmp = &qmp;
+	CHECK(!journal_write(&journal, false, &fault));
+	qmp_close(&qmp);
+	repair();
+	CHECK(!qmp_open(&qmp, MONITOR, &fault));
+	CHECK(!qmp_call(&qmp, "query-status", NULL, &answer, &fault));
+	CHECK_TEXT(json_string_value(json_object_get(answer, "status")), "running");
+	json_decref(answer);
+	qmp_close(&qmp);
+	qemu_end(pid);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "written and removed", written },
+		{ "no room for the commit", commit_without_room },
+		{ "a guest left before the commit point is brought back", brings_back },
+		{ "a guest that was paused stays so", leaves_paused },
+		{ "a guest that runs is left alone", leaves_running },
+		{ "past the commit point: it runs there", committed_and_ran },
+		{ "past the commit point: it never ran there", committed_and_never_ran },
+		{ "past the commit point: no answer", committed_and_unknown },
+		{ "another QEMU at its monitor", another_qemu },
+		{ "odd entries", odd_entries },
+		{ "a QEMU that has migrated", real_qemu },
+	};
+
+	return TAP_RUN(tests);
+}

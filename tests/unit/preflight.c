@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Facts in, verdicts out: each refusal, with what it says and its remedy. */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "preflight.h"
+#include "tap.h"
+
+#define GIB (1ULL << 30)
+
+/* A guest as guest_read() tells it. */
+static json_t *facts(const char *status)
+{
+	json_error_t error;
+	json_t *made = json_pack_ex(&error, 0,
+		"{s:s,s:s,s:s,s:s,s:s,s:i,s:[i,i,i],s:[{s:s,s:I},{s:s,s:I}],s:[],s:[],"
+		"s:[{s:s,s:s,s:I}],s:I,s:n}",
+		"name", "vm", "status", status, "machine", "pc-i440fx-7.2-machine",
+		"cpu", "EPYC-x86_64-cpu", "arch", "x86_64", "vcpus", 2, "qemu", 7, 2, 22,
+		"regions", "id", "ram0", "bytes", (json_int_t)GIB,
+		"id", "ram1", "bytes", (json_int_t)(2 * GIB), "foreign", "blockers",
+		"disks", "device", "/machine/peripheral/d0", "file", "/vm.img",
+		"bytes", (json_int_t)(8 * GIB), "present_bytes", (json_int_t)GIB, "migration");
+
+	if (!CHECK(made != NULL))
+		CHECK_TEXT(error.text, "packed");
+	return made;
+}
+
+static const char *text_of(const json_t *check, const char *key)
+{
+	return json_string_value(json_object_get(check, key)) ?: "";
+}
+
+/* The first check that was not passed. */
+static json_t *refusal(const json_t *checks)
+{
+	json_t *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check)
+		if (!json_is_true(json_object_get(check, "ok")))
+			return check;
+	return NULL;
+}
+
+static void expect(const json_t *checks, const char *name, const char *detail, const char *remedy)
+{
+	json_t *check = refusal(checks);
+	struct fault fault = { "" };
+
+	if (!CHECK(check != NULL))
+		return;
+	CHECK_TEXT(text_of(check, "check"), name);
+	CHECK_HAS(text_of(check, "detail"), detail);
+	CHECK_HAS(text_of(check, "remedy"), remedy);
+	CHECK(*text_of(check, "remedy"));
+	CHECK(preflight_verdict(checks, &fault) == -1);
+	CHECK_HAS(fault.text, detail);
+	CHECK_HAS(fault.text, remedy);
+}
+
+/* Takes over @value: the source has it as @key. */
+static void source_refuses(const char *key, json_t *value, const char *name, const char *detail,
+			   const char *remedy)
+{
+	json_t *checks = json_array(), *guest = facts("running");
+
+	json_object_set_new(guest, key, value);
+	preflight_source(checks, guest);
+	expect(checks, name, detail, remedy);
+	json_decref(guest);
+	json_decref(checks);
+}
+
+/* Takes over @offered and @waiting. */
+static void sink_refuses(json_t *offered, json_t *waiting, uint64_t free_bytes, const char *name,
+			 const char *detail, const char *remedy)
+{
+	json_t *checks = json_array();
+
+	preflight_sink(checks, offered, waiting, free_bytes);
+	expect(checks, name, detail, remedy);
+	json_decref(offered);
+	json_decref(waiting);
+	json_decref(checks);
+}
+
+/* Takes over @value: the guest that waits has it as @key. */
+static void sink_refuses_waiting(const char *key, json_t *value, const char *name,
+				 const char *detail, const char *remedy)
+{
+	json_t *waiting = facts("inmigrate");
+
+	json_object_set_new(waiting, key, value);
+	sink_refuses(facts("running"), waiting, 4 * GIB, name, detail, remedy);
+}
+
+static void all_good(void)
+{
+	static const char *const states[] = { "running", "paused" };
+	struct fault fault = { "" };
+	json_t *check;
+	size_t i, j;
+
+	for (i = 0; i < 2; i++) {
+		json_t *checks = json_array(), *offered = facts(states[i]);
+		json_t *waiting = facts("inmigrate");
+
+		preflight_source(checks, offered);
+		preflight_sink(checks, offered, waiting, GIB);
+		CHECK(!preflight_verdict(checks, &fault));
+		CHECK_TEXT(fault.text, "");
+		CHECK(json_array_size(checks) >= 13);
+		json_array_foreach(checks, j, check) {
+			CHECK(json_is_true(json_object_get(check, "ok")));
+			CHECK(*text_of(check, "check") && *text_of(check, "detail"));
+			CHECK_TEXT(text_of(check, "remedy"), "");
+		}
+		json_decref(offered);
+		json_decref(waiting);
+		json_decref(checks);
+	}
+}
+
+static void source_state(void)
+{
+	static const char *const bad[] = { "inmigrate", "postmigrate", "shutdown", "internal-error",
+					   "io-error", "finish-migrate", "save-vm", "" };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		source_refuses("status", json_string(bad[i]), "state", bad[i],
+			       "it must be running or paused");
+}
+
+static void source_migrates(void)
+{
+	static const char *const bad[] = { "setup", "active", "pre-switchover", "device",
+					   "postcopy-active", "postcopy-paused", "cancelling" };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		source_refuses("migration", json_string(bad[i]), "migration", bad[i],
+			       "wait for it or cancel it");
+}
+
+static void source_migrated_before(void)
+{
+	static const char *const good[] = { "none", "completed", "failed", "cancelled" };
+	struct fault fault = { "" };
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		json_t *checks = json_array(), *guest = facts("running");
+
+		json_object_set_new(guest, "migration", json_string(good[i]));
+		preflight_source(checks, guest);
+		CHECK(!preflight_verdict(checks, &fault));
+		json_decref(guest);
+		json_decref(checks);
+	}
+}
+
+static void blockers(void)
+{
+	source_refuses("blockers", json_pack("[s]", "device v0 is a VFIO device: unplug it"),
+		       "blockers", "VFIO", "remove what blocks");
+}
+
+static void every_blocker_is_told(void)
+{
+	json_t *checks = json_array(), *guest = facts("running"), *check;
+	size_t i, refused = 0;
+
+	json_object_set_new(guest, "blockers", json_pack("[s,s,s]", "one", "two", "three"));
+	preflight_source(checks, guest);
+	json_array_foreach(checks, i, check)
+		refused += json_is_false(json_object_get(check, "ok"));
+	CHECK(refused == 3);
+	json_decref(guest);
+	json_decref(checks);
+}
+
+static json_t *foreign(const char *why)
+{
+	return json_pack("[{s:s,s:s,s:s}]", "id", "ram0", "type", "child<memory-backend-ram>",
+			 "why", why);
+}
+
+static void ram(void)
+{
+	source_refuses("foreign", foreign("not a memory-backend-file"), "ram",
+		       "source: backend ram0 (child<memory-backend-ram>): not a memory-backend-file",
+		       "use -object memory-backend-file,id=ram0,mem-path=/dev/vmfastmig/NAME,share=on,align=2M");
+	source_refuses("regions", json_array(), "ram", "source: no memory backend",
+		       "give -machine memory-backend=ID");
+	sink_refuses_waiting("foreign", foreign("share=off"), "ram", "destination: backend ram0",
+			     "share=on");
+	sink_refuses_waiting("regions", json_array(), "ram", "destination: no memory backend",
+			     "memory-backend=ID");
+}
+
+static void waiting_state(void)
+{
+	static const char *const bad[] = { "running", "paused", "prelaunch", "" };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		sink_refuses(facts("running"), facts(bad[i]), 4 * GIB, "waiting", bad[i],
+			     "-incoming defer");
+}
+
+static void differing(void)
+{
+	sink_refuses_waiting("arch", json_string("aarch64"), "arch",
+			     "source has x86_64, destination aarch64", "cannot change");
+	sink_refuses_waiting("machine", json_string("pc-q35-7.2-machine"), "machine",
+			     "source has pc-i440fx-7.2-machine, destination pc-q35-7.2-machine",
+			     "same versioned -machine");
+	sink_refuses_waiting("cpu", json_string("max-x86_64-cpu"), "cpu",
+			     "source has EPYC-x86_64-cpu, destination max-x86_64-cpu", "same -cpu");
+}
+
+/* QEMU would find that out only while the guest stands still. */
+static void vcpus(void)
+{
+	sink_refuses_waiting("vcpus", json_integer(4), "vcpus", "source has 2, destination 4", "-smp");
+}
+
+static void versions(void)
+{
+	static const int bad[][2] = { { 7, 1 }, { 7, 0 }, { 6, 2 }, { 2, 12 } };
+	static const int good[][2] = { { 7, 2 }, { 8, 0 }, { 10, 1 } };
+	struct fault fault = { "" };
+	char detail[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(detail, sizeof(detail), "destination %d.%d", bad[i][0], bad[i][1]);
+		sink_refuses_waiting("qemu", json_pack("[i,i,i]", bad[i][0], bad[i][1], 0), "qemu",
+				     detail, "7.2 or newer");
+	}
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		json_t *checks = json_array(), *offered = facts("running");
+		json_t *waiting = facts("inmigrate");
+
+		json_object_set_new(waiting, "qemu", json_pack("[i,i,i]", good[i][0], good[i][1], 0));
+		preflight_sink(checks, offered, waiting, 4 * GIB);
+		CHECK(!preflight_verdict(checks, &fault));
+		json_decref(offered);
+		json_decref(waiting);
+		json_decref(checks);
+	}
+}
+
+static void regions(void)
+{
+	sink_refuses_waiting("regions", json_pack("[{s:s,s:I}]", "id", "ram0", "bytes", (json_int_t)GIB),
+			     "regions", "source has 2 RAM regions, destination 1", "same -object");
+	sink_refuses_waiting("regions", json_pack("[{s:s,s:I},{s:s,s:I}]", "id", "ram0", "bytes",
+						  (json_int_t)GIB, "id", "other", "bytes",
+						  (json_int_t)(2 * GIB)),
+			     "regions", "region ram1 is not on the destination", "same -object");
+	sink_refuses_waiting("regions", json_pack("[{s:s,s:I},{s:s,s:I}]", "id", "ram0", "bytes",
+						  (json_int_t)(GIB / 2), "id", "ram1", "bytes",
+						  (json_int_t)(2 * GIB)),
+			     "regions", "1073741824 bytes on the source, 536870912", "same size");
+}
+
+/* A peer's list: a name that comes twice must not stand in for another one. */
+static void region_named_twice(void)
+{
+	json_t *offered = facts("running");
+
+	json_object_set_new(offered, "regions", json_pack("[{s:s,s:I},{s:s,s:I}]", "id", "ram0",
+		"bytes", (json_int_t)GIB, "id", "ram0", "bytes", (json_int_t)GIB));
+	sink_refuses(offered, facts("inmigrate"), 4 * GIB, "regions", "ram0", "-object");
+}
+
+static void regions_in_any_order(void)
+{
+	json_t *checks = json_array(), *offered = facts("running"), *waiting = facts("inmigrate");
+	struct fault fault = { "" };
+
+	json_object_set_new(waiting, "regions", json_pack("[{s:s,s:I},{s:s,s:I}]", "id", "ram1",
+		"bytes", (json_int_t)(2 * GIB), "id", "ram0", "bytes", (json_int_t)GIB));
+	preflight_sink(checks, offered, waiting, 4 * GIB);
+	CHECK(!preflight_verdict(checks, &fault));
+	json_decref(offered);
+	json_decref(waiting);
+	json_decref(checks);
+}
+
+static void disks(void)
+{
+	sink_refuses_waiting("disks", json_array(), "disks", "source has 1 disks, destination 0",
+			     "same disks");
+	sink_refuses_waiting("disks", json_pack("[{s:s,s:s,s:I}]", "device", "d0", "file", "/else.img",
+						"bytes", (json_int_t)GIB),
+			     "disks", "disk /vm.img has 8589934592 bytes, destination's /else.img has 1073741824",
+			     "same storage");
+}
+
+static void memory(void)
+{
+	sink_refuses(facts("running"), facts("inmigrate"), GIB - 1, "memory",
+		     "destination has 1023 MiB free, the guest uses 1024 MiB", "free some");
+}
+
+/* An empty offer is refused, whatever a peer left out. */
+static void nothing_offered(void)
+{
+	sink_refuses(json_object(), facts("inmigrate"), 4 * GIB, "qemu", "source 0.0", "7.2");
+}
+
+static char *repeated(char *text, size_t bytes, const char *what)
+{
+	*text = 0;
+	while (strlen(text) + strlen(what) < bytes)
+		strcat(text, what);
+	return text;
+}
+
+/* What a peer or a user named is long, or has more than ASCII: the refusal stays. */
+static void long_texts(void)
+{
+	static const char *const pieces[] = { "x", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa7" };
+	char text[700], shifted[702];
+	size_t i, shift;
+
+	for (i = 0; i < 4; i++)
+		for (shift = 0; shift < 4; shift++) {
+			memset(shifted, 'a', shift);
+			strcpy(shifted + shift, repeated(text, sizeof(text) - 4, pieces[i]));
+			sink_refuses_waiting("cpu", json_string(shifted), "cpu", "destination",
+					     "same -cpu");
+		}
+}
+
+/* "; " is what remedies begin with, and may be in a name. */
+static void semicolons(void)
+{
+	json_t *waiting = facts("inmigrate"), *checks = json_array(), *offered = facts("running");
+
+	json_object_set_new(waiting, "machine", json_string("a; b"));
+	preflight_sink(checks, offered, waiting, 4 * GIB);
+	CHECK_TEXT(text_of(refusal(checks), "detail"),
+		   "source has pc-i440fx-7.2-machine, destination a; b");
+	CHECK_HAS(text_of(refusal(checks), "remedy"), "give both the same versioned -machine");
+	json_decref(waiting);
+	json_decref(offered);
+	json_decref(checks);
+}
+
+/* Checks come over the wire, too: what is none is no good one. */
+static void verdicts(void)
+{
+	json_t *checks = json_pack("[{s:b,s:s},{s:s,s:s,s:s}]", "ok", 1, "detail", "fine",
+				   "ok", "yes", "detail", "odd", "remedy", "mend it");
+	json_t *odd = json_pack("[i]", 1), *none = json_array();
+	struct fault fault = { "" };
+
+	CHECK(preflight_verdict(checks, &fault) == -1);
+	CHECK_TEXT(fault.text, "odd: mend it");
+	CHECK(preflight_verdict(odd, &fault) == -1);
+	CHECK(!preflight_verdict(none, &fault));
+	json_decref(checks);
+	json_decref(odd);
+	json_decref(none);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "a guest that may go", all_good },
+		{ "source's state", source_state },
+		{ "source migrates already", source_migrates },
+		{ "source's earlier migrations", source_migrated_before },
+		{ "blockers", blockers },
+		{ "every blocker is told", every_blocker_is_told },
+		{ "RAM elsewhere", ram },
+		{ "destination does not wait", waiting_state },
+		{ "differing architecture, machine, CPU", differing },
+		{ "differing number of vCPUs", vcpus },
+		{ "versions of QEMU", versions },
+		{ "regions", regions },
+		{ "a region named twice", region_named_twice },
+		{ "regions in any order", regions_in_any_order },
+		{ "disks", disks },
+		{ "memory", memory },
+		{ "nothing offered", nothing_offered },
+		{ "long texts, cut within a character", long_texts },
+		{ "semicolons in names", semicolons },
+		{ "verdicts", verdicts },
+	};
+
+	return TAP_RUN(tests);
+}
