@@ -20,15 +20,20 @@ static int utf8_bytes(const unsigned char *at)
 	return bytes;
 }
 
-void text_to_utf8(char *text)
+bool text_to_utf8(char *text)
 {
+	bool any = false;
+
 	while (*text) {
 		int bytes = utf8_bytes((unsigned char *)text);
 
-		if (!bytes)
+		if (!bytes) {
 			*text = '?';
+			any = true;
+		}
 		text += bytes ? bytes : 1;
 	}
+	return any;
 }
 
 int fail(struct fault *fault, const char *format, ...)

@@ -6,6 +6,8 @@
 #ifndef FAULT_H
 #define FAULT_H
 
+#include <stdbool.h>
+
 struct fault {
 	char text[512];
 };
@@ -13,7 +15,7 @@ struct fault {
 __attribute__((format(printf, 2, 3)))
 int fail(struct fault *fault, const char *format, ...);
 
-/* Replaces what is not UTF-8 in @text by question marks. */
-void text_to_utf8(char *text);
+/* Replaces what is not UTF-8 in @text by question marks; says whether there was any. */
+bool text_to_utf8(char *text);
 
 #endif

@@ -12,24 +12,60 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct job *jobs;
 static unsigned int last_id;
 
-struct job *job_new(enum job_role role, const char *qmp_path)
+static bool has_qmp_locked(const char *qmp_path)
+{
+	struct job *job;
+
+	for (job = jobs; job; job = job->next)
+		if (!strcmp(json_string_value(json_object_get(job->state, "qmp")), qmp_path))
+			break;
+	return job;
+}
+
+static int list_job(struct job *job, const char *qmp_path)
+{
+	bool busy;
+
+	pthread_mutex_lock(&lock);
+	busy = has_qmp_locked(qmp_path);
+	if (!busy) {
+		job->id = ++last_id;
+		job->state = json_pack("{s:i,s:s,s:s,s:s}", "id", job->id, "role",
+				       job->role == JOB_SOURCE ? "source" : "destination",
+				       "qmp", qmp_path, "phase", "new");
+		job->next = jobs;
+		jobs = job;
+	}
+	pthread_mutex_unlock(&lock);
+	return busy ? -1 : 0;
+}
+
+struct job *job_new(enum job_role role, const char *qmp_path, struct fault *fault)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
-	if (!job)
+	if (!job) {
+		fail(fault, "no memory");
 		return NULL;
+	}
 	job->role = role;
 	job->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	job->refs = 2;		/* the caller's and the table's */
+	if (job->stop_fd >= 0 && !list_job(job, qmp_path))
+		return job;
+	fail(fault, job->stop_fd < 0 ? "no descriptor left" :
+	     "a migration of this guest is under way already; see: vmfastmig status");
+	if (job->stop_fd >= 0)
+		close(job->stop_fd);
+	free(job);
+	return NULL;
+}
+
+void job_get(struct job *job)
+{
 	pthread_mutex_lock(&lock);
-	job->id = ++last_id;
-	job->state = json_pack("{s:i,s:s,s:s,s:s}", "id", job->id, "role",
-			       role == JOB_SOURCE ? "source" : "destination", "qmp", qmp_path,
-			       "phase", "new");
-	job->next = jobs;
-	jobs = job;
+	job->refs++;
 	pthread_mutex_unlock(&lock);
-	return job;
 }
 
 struct job *job_find(unsigned int id)
@@ -116,18 +152,6 @@ json_t *job_list(void)
 		json_array_append_new(list, json_deep_copy(job->state));
 	pthread_mutex_unlock(&lock);
 	return list;
-}
-
-bool job_has_qmp(const char *qmp_path)
-{
-	struct job *job;
-
-	pthread_mutex_lock(&lock);
-	for (job = jobs; job; job = job->next)
-		if (!strcmp(json_string_value(json_object_get(job->state, "qmp")), qmp_path))
-			break;
-	pthread_mutex_unlock(&lock);
-	return job;
 }
 
 void job_cancel(struct job *job)

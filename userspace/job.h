@@ -26,8 +26,12 @@ struct job {
 	unsigned int version;	/* counts changes of state and result */
 };
 
-/* A job with one reference, in the table until its result is taken away. */
-struct job *job_new(enum job_role role, const char *qmp_path);
+/*
+ * A job in the table, with a reference for the caller, or NULL: no memory, or
+ * another job has that monitor.
+ */
+struct job *job_new(enum job_role role, const char *qmp_path, struct fault *fault);
+void job_get(struct job *job);
 struct job *job_find(unsigned int id);
 void job_put(struct job *job);
 
@@ -42,8 +46,6 @@ unsigned int job_wait(struct job *job, unsigned int version, json_t **state, jso
 
 /* Array of states. */
 json_t *job_list(void);
-/* Whether that monitor is in use by a job. */
-bool job_has_qmp(const char *qmp_path);
 void job_cancel(struct job *job);
 void job_cancel_all(void);
 bool job_cancelled(const struct job *job);

@@ -139,17 +139,19 @@ static void start_job(int fd, json_t *request, enum job_role role, bool check)
 		answer_error(fd, fault.text);
 		return;
 	}
-	if (job_has_qmp(order->qmp)) {
+	job = job_new(role, order->qmp, &fault);
+	if (!job) {
 		free(order);
-		answer_error(fd, "a migration of this guest is under way already; see: vmfastmig status");
+		answer_error(fd, fault.text);
 		return;
 	}
-	job = job_new(role, order->qmp);
 	order->job = job;
 	order->check = check;
-	job = job_find(job->id);	/* a reference of our own */
+	job_get(job);		/* the thread's */
 	if (pthread_create(&thread, NULL, role == JOB_SOURCE ? run_source : run_sink, order)) {
 		job_end(job, json_pack("{s:b,s:s}", "completed", 0, "error", "no thread"));
+		job_put(job);
+		free(order);
 	} else {
 		pthread_detach(thread);
 	}

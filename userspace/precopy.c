@@ -63,7 +63,8 @@ static int wait_round(struct source *source, const struct converge *converge,
 	do {
 		err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, 200, watch,
 					&source->last, fault);
-		tell_progress(source, converge);
+		if (err)
+			tell_progress(source, converge);
 		watch_poll(watch, early);
 	} while (err && source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 &&
 		 !check_time(source, fault));

@@ -110,7 +110,7 @@ static int decode_name(const char *from, size_t bytes, struct uri *uri, struct f
 		uri->name[out++] = c;
 	}
 	uri->name[out] = 0;
-	return 0;
+	return text_to_utf8(uri->name) ? fail(fault, "the guest's name is not UTF-8") : 0;
 }
 
 static int parse_options(char *text, struct uri_options *options, struct fault *fault)
