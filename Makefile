@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 B := $(CURDIR)/build
 KB := $(B)/kmod/$(KVER)
 
-.PHONY: help deps all modules userspace check demo clean
+.PHONY: help deps all modules userspace install check demo bench-link clean
 
 help:
 	@echo 'make deps       install what is missing to build and test (Debian, root)'
@@ -14,6 +14,8 @@ help:
 	@echo 'make modules    the module: build/kmod/KVER/vmfastmig.ko'
 	@echo 'make userspace  vmfastmigd and vmfastmig: build/userspace/'
 	@echo 'make check      all tests (SUITES="static unit kernel migrate")'
+	@echo 'make install    daemon, command, man pages, unit: PREFIX, DESTDIR (module: DKMS)'
+	@echo 'make bench-link what a migration costs on the rig: N=3, JSON=path'
 	@echo 'make demo       two emulated hosts, a guest, a migration there and back'
 
 deps:
@@ -30,11 +32,17 @@ modules:
 userspace:
 	$(MAKE) -C userspace O=$(B)/userspace all
 
+install:
+	$(MAKE) -C userspace O=$(B)/userspace install
+
 check: deps
 	@KVER=$(KVER) tests/run $(SUITES)
 
 demo: deps
 	@KVER=$(KVER) tests/demo
+
+bench-link: deps
+	@KVER=$(KVER) tests/bench-link
 
 clean:
 	rm -rf $(B)

@@ -2,12 +2,17 @@
 /* Who is to move where: the peer, its answer to what we offer, its stream. */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "../rdma/path.h"
 #include "preflight.h"
 #include "source.h"
+
+#define RESOLVE_MS 3000
 
 int source_connect(struct source *source, struct fault *fault)
 {
@@ -83,23 +88,34 @@ static int take_ready(struct source *source, json_t *ready, struct fault *fault)
 {
 	const char *ticket = json_string_value(json_object_get(ready, "ticket"));
 	const char *boot_id = json_string_value(json_object_get(ready, "boot_id"));
-	const char *addr = json_string_value(json_object_get(ready, "rdma_addr"));
 	json_int_t port = json_integer_value(json_object_get(ready, "rdma_port"));
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-				  .ai_socktype = SOCK_STREAM }, *found;
-	char service[8];
-
-	if (!ticket || strlen(ticket) != 32 || !boot_id || !addr || port < 1 || port > 65535)
-		return fail(fault, "%s gave no address to send RAM to", source->control.peer);
+	if (!ticket || strlen(ticket) != 32 || !boot_id || port < 1 || port > 65535)
+		return fail(fault, "%s gave no ticket or no port to send RAM to",
+			    source->control.peer);
 	strcpy(source->ticket, ticket);
 	snprintf(source->boot_id, sizeof(source->boot_id), "%s", boot_id);
 	source->peer = (struct commit_peer){ .host = source->uri->host, .port = source->uri->port,
 					     .ticket = source->ticket, .boot_id = source->boot_id };
-	snprintf(service, sizeof(service), "%d", (int)port);
-	if (getaddrinfo(addr, service, &hints, &found))
-		return fail(fault, "%s: not an address: %s", source->control.peer, addr);
+	((struct sockaddr_in *)&source->rdma)->sin_port = htons(port);
+	return 0;
+}
+
+/* The sink's address, and whether RDMA gets there. */
+static int check_path(struct source *source, json_t *answer, struct fault *fault)
+{
+	const char *addr = json_string_value(json_object_get(answer, "rdma_addr"));
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM }, *found;
+	char device[64], detail[192];
+	struct fault why;
+	int err;
+
+	if (!addr || getaddrinfo(addr, NULL, &hints, &found))
+		return fail(fault, "%s gave no address to send RAM to", source->control.peer);
 	memcpy(&source->rdma, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
+	err = rdma_path_resolve(&config.rdma_addr, &source->rdma, RESOLVE_MS, device, &why);
+	snprintf(detail, sizeof(detail), "source: %s reaches %.48s", err ? "" : device, addr);
+	preflight_note(source->checks, "rdma", err, &why, detail);
 	return 0;
 }
 
@@ -118,10 +134,10 @@ int source_preflight(struct source *source, struct fault *fault)
 	json_array_extend(source->checks, json_object_get(answer, "checks"));
 	error = json_object_get(answer, "error");
 	if (error)
-		err = fail(fault, "%s", json_string_value(error));
-	else if (source->check)
-		err = preflight_verdict(source->checks, fault);
+		err = fail(fault, "%s", json_string_value(error) ?: "?");
 	else
+		err = check_path(source, answer, fault) ?: preflight_verdict(source->checks, fault);
+	if (!err && !source->check)
 		err = take_ready(source, answer, fault);
 	json_decref(answer);
 	return err;

@@ -16,7 +16,7 @@ enum commit_outcome commit_answer(struct chan *control, int timeout_ms, struct f
 	json_t *answer, *error;
 
 	if (chan_receive(control, timeout_ms, &answer, fault))
-		return COMMIT_UNKNOWN;
+		return COMMIT_SILENT;
 	error = json_object_get(answer, "error");
 	if (json_object_get(answer, "resumed")) {
 		outcome = COMMIT_RAN;
@@ -33,11 +33,11 @@ enum commit_outcome commit_answer(struct chan *control, int timeout_ms, struct f
 
 static enum commit_outcome ask(const struct commit_peer *peer, struct fault *fault)
 {
-	enum commit_outcome outcome = COMMIT_UNKNOWN;
+	enum commit_outcome outcome = COMMIT_SILENT;
 	struct chan chan;
 
 	if (chan_connect(&chan, peer->host, peer->port, &config.creds, fault))
-		return COMMIT_UNKNOWN;
+		return COMMIT_SILENT;
 	if (!chan_send(&chan, json_pack("{s:i,s:s,s:s,s:s}", "protocol", PROTOCOL_VERSION,
 					"purpose", "commit", "ticket", peer->ticket, "boot_id",
 					peer->boot_id), fault))
@@ -55,7 +55,7 @@ enum commit_outcome commit_again(const struct commit_peer *peer, int timeout_ms,
 
 	do {
 		outcome = ask(peer, fault);
-	} while (outcome == COMMIT_UNKNOWN && clock_ms() < deadline_ms &&
+	} while (outcome == COMMIT_SILENT && clock_ms() < deadline_ms &&
 		 poll(&stop, 1, RETRY_MS) == 0);
 	return outcome;
 }

@@ -14,7 +14,8 @@
 enum commit_outcome {
 	COMMIT_RAN,		/* the guest runs there, or is paused there as was wanted */
 	COMMIT_NEVER,		/* it did not run there and will not: it is ours again */
-	COMMIT_UNKNOWN,
+	COMMIT_UNKNOWN,		/* it cannot tell either */
+	COMMIT_SILENT,		/* no answer */
 };
 
 /* The destination's daemon, and what it calls the guest by. */
@@ -29,7 +30,7 @@ struct commit_peer {
 enum commit_outcome commit_answer(struct chan *control, int timeout_ms, struct fault *fault);
 
 /*
- * Says it again on a new connection, over and over, up to @timeout_ms or until
+ * Says it again on a new connection, until there is an answer, up to @timeout_ms or until
  * @stop_fd (-1: none) is readable: to a daemon that was restarted, or was away.
  */
 enum commit_outcome commit_again(const struct commit_peer *peer, int timeout_ms, int stop_fd,

@@ -101,6 +101,22 @@ json_t *custody_commit(const char *ticket, const char *boot_id)
 	return answer;
 }
 
+static bool is_dead(json_t *entry)
+{
+	const char *path = json_string_value(json_object_get(entry, "qmp"));
+	struct fault ignored;
+	struct qmp qmp;
+	bool dead = true;
+
+	if (path && !qmp_open(&qmp, path, &ignored)) {
+		dead = qmp.pid != json_integer_value(json_object_get(entry, "pid"));
+		qmp_close(&qmp);
+	} else if (path) {
+		dead = qmp.no_listener;
+	}
+	return dead;
+}
+
 void custody_tell(void)
 {
 	json_t *tickets = entry_names(KIND), *ticket;
@@ -109,8 +125,11 @@ void custody_tell(void)
 	json_array_foreach(tickets, i, ticket) {
 		json_t *entry = entry_read(KIND, json_string_value(ticket));
 
-		log_warn("left from before, %s: a guest that is loaded; it runs when its source says so",
-			 json_string_value(json_object_get(entry, "qmp")) ?: "?");
+		if (is_dead(entry) && !json_is_true(json_object_get(entry, "told")))
+			custody_end(json_string_value(ticket));
+		else
+			log_warn("left from before, %s: a guest that is loaded; it runs when its source says so",
+				 json_string_value(json_object_get(entry, "qmp")) ?: "?");
 		json_decref(entry);
 	}
 	json_decref(tickets);

@@ -207,6 +207,8 @@ static int read_machine(struct guest *guest, struct qmp *qmp, struct fault *faul
 	path = json_string_value(json_object_get(json_array_get(cpus, 0), "qom-path"));
 	if (path)
 		take_qom(qmp, guest->facts, "cpu", path, "type");
+	if (path)	/* x86: CPUID as the guest sees it */
+		take_qom(qmp, guest->facts, "cpu_features", path, "feature-words");
 	json_object_set_new(guest->facts, "vcpus", json_integer(json_array_size(cpus)));
 	json_decref(cpus);
 	return query(qmp, "query-memory-size-summary", "base-memory", guest->facts, "ram_bytes",

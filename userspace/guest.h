@@ -21,7 +21,7 @@ struct guest {
 	unsigned int regions;
 	struct guest_region region[VMFM_REGIONS_MAX];
 	/*
-	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","arch",
+	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","cpu_features","arch",
 	 *  "ram_bytes","regions":[{"id","bytes"}],"foreign":[{"id","type","why"}],
 	 *  "disks":[{"device","file","bytes"}],"blockers":[text]}
 	 */

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,6 +20,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../rdma/path.h"
 #include "clock.h"
 #include "door.h"
 #include "log.h"
@@ -152,10 +154,8 @@ void sink_commit_again(struct chan *chan, const char *ticket, const char *boot_i
 	struct fault fault;
 	json_t *thanks;
 
-	if (!*ticket || !offer_has_ended(ticket)) {
-		chan_send(chan, json_pack("{s:s}", "error", "busy"), &fault);
-		return;
-	}
+	if (!*ticket || !offer_has_ended(ticket))
+		return;		/* it asks again */
 	if (chan_send(chan, custody_commit(ticket, boot_id), &fault) ||
 	    chan_receive(chan, THANKS_MS, &thanks, &fault))
 		return;
@@ -281,6 +281,30 @@ static int refresh_guest(struct sink *sink, struct fault *fault)
 	return 0;
 }
 
+/* RDMA's local address, and whether a device has it. */
+static void check_device(struct offer *offer, json_t *checks, struct sockaddr_storage *addr)
+{
+	char device[64], detail[192];
+	struct fault why;
+	int err;
+
+	config_rdma_addr(offer->control, addr);
+	err = rdma_path_local(addr, device, &why);
+	snprintf(detail, sizeof(detail), "destination: %s", err ? "" : device);
+	preflight_note(checks, "rdma", err, &why, detail);
+}
+
+static int answer_check(struct offer *offer, json_t *checks, const struct sockaddr_storage *addr,
+			struct fault *fault)
+{
+	char host[NI_MAXHOST];
+
+	getnameinfo((const struct sockaddr *)addr, sizeof(*addr), host, sizeof(host), NULL, 0,
+		    NI_NUMERICHOST);
+	return chan_send(offer->control, json_pack("{s:O,s:s}", "checks", checks, "rdma_addr", host),
+			 fault) ? -1 : 1;
+}
+
 static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 			struct fault *fault)
 {
@@ -297,6 +321,7 @@ static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 static int take_offer(struct offer *offer, json_t *message, struct fault *fault)
 {
 	json_t *checks = json_array(), *offered = json_object_get(message, "offer");
+	struct sockaddr_storage addr = { 0 };
 	int err = -1;
 
 	if (!json_is_object(offered))
@@ -305,8 +330,9 @@ static int take_offer(struct offer *offer, json_t *message, struct fault *fault)
 		err = -1;
 	else {
 		preflight_sink(checks, offered, offer->sink->guest.facts, free_bytes());
+		check_device(offer, checks, &addr);
 		err = json_is_true(json_object_get(message, "check")) ?
-		      chan_send(offer->control, json_pack("{s:O}", "checks", checks), fault) ?: 1 :
+		      answer_check(offer, checks, &addr, fault) :
 		      answer_offer(offer, message, checks, fault);
 	}
 	json_decref(checks);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "clock.h"
-#include "converge.h"
 #include "source.h"
 
 #define START_MS	30000
@@ -30,8 +29,9 @@ int source_start(struct source *source, struct fault *fault)
 				 &source->watch, &session, fault) ? source_why(source, fault) : 0;
 }
 
-static void tell_progress(struct source *source, const struct converge *converge)
+static void tell_progress(struct source *source)
 {
+	const struct converge *converge = &source->converge;
 	const struct door_session *last = &source->last;
 
 	job_set(source->job, "progress", json_pack(
@@ -52,9 +52,7 @@ static int check_time(struct source *source, struct fault *fault)
 	       fail(fault, "not done in %u s", limit_s) : 0;
 }
 
-/* Waits for the round's end, however far that is, telling progress on the way. */
-static int wait_round(struct source *source, const struct converge *converge,
-		      struct fault *fault)
+int source_wait_round(struct source *source, struct fault *fault)
 {
 	const struct watch *watch = &source->watch;
 	struct pollfd early[2];
@@ -64,35 +62,37 @@ static int wait_round(struct source *source, const struct converge *converge,
 		err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, 200, watch,
 					&source->last, fault);
 		if (err)
-			tell_progress(source, converge);
+			tell_progress(source);
 		watch_poll(watch, early);
 	} while (err && source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 &&
 		 !check_time(source, fault));
-	return err ? source_why(source, fault) : 0;
+	if (err)
+		return source_why(source, fault);
+	source_note_round(source, &source->last.round);
+	return 0;
 }
 
 int source_precopy(struct source *source, struct fault *fault)
 {
 	const struct uri_options *options = &source->uri->options;
 	enum converge_verdict verdict = CONVERGE_ROUND;
-	struct converge converge;
+	struct converge *converge = &source->converge;
 
-	converge_init(&converge, options->downtime_ms, options->rounds);
+	converge_init(converge, options->downtime_ms, options->rounds);
 	while (verdict == CONVERGE_ROUND) {
 		const struct door_round *round = &source->last.round;
 
 		if (check_time(source, fault) ||
 		    door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault) ||
-		    wait_round(source, &converge, fault))
+		    source_wait_round(source, fault))
 			return -1;
-		source_note_round(source, round);
-		verdict = converge_round(&converge, round->bytes, round->time_ns,
+		verdict = converge_round(converge, round->bytes, round->time_ns,
 					 round->dirty_pages << 12);
-		tell_progress(source, &converge);
+		tell_progress(source);
 	}
 	if (verdict == CONVERGE_SWITCH || options->force)
 		return 0;
 	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left takes %llu ms for a target of %u ms; raise downtime=, slow the guest down, or use force",
-		    converge.rounds, converge.dirty_rate / 1e6, converge.rate / 1e6,
-		    (unsigned long long)converge.expected_ms, options->downtime_ms);
+		    converge->rounds, converge->dirty_rate / 1e6, converge->rate / 1e6,
+		    (unsigned long long)converge->expected_ms, options->downtime_ms);
 }

@@ -85,6 +85,44 @@ static void check_same(json_t *checks, const char *check, const json_t *offered,
 		add(checks, check, false, "source has %s, destination %s; %s", theirs, ours, remedy);
 }
 
+static json_t *find_word(const json_t *words, const json_t *like)
+{
+	static const char *const keys[] = { "cpuid-input-eax", "cpuid-input-ecx", "cpuid-register" };
+	json_t *word;
+	size_t i, k;
+
+	json_array_foreach(words, i, word) {
+		for (k = 0; k < 3; k++)
+			if (!json_equal(json_object_get(word, keys[k]), json_object_get(like, keys[k])))
+				break;
+		if (k == 3)
+			return word;
+	}
+	return NULL;
+}
+
+/* What CPUID shows the guest on the source must be there on the destination. */
+static void check_features(json_t *checks, const json_t *offered, const json_t *waiting)
+{
+	json_t *ours = json_object_get(waiting, "cpu_features"), *word;
+	size_t i;
+
+	json_array_foreach(json_object_get(offered, "cpu_features"), i, word) {
+		json_int_t has = json_integer_value(json_object_get(find_word(ours, word), "features"));
+		json_int_t wants = json_integer_value(json_object_get(word, "features"));
+
+		if (!(wants & ~has))
+			continue;
+		add(checks, "cpu-features", false,
+		    "the destination's CPU lacks bits %#" PRIx64 " of CPUID %#" PRIx64 " %s; give both a named -cpu model that both hosts can run",
+		    (uint64_t)(wants & ~has),
+		    (uint64_t)json_integer_value(json_object_get(word, "cpuid-input-eax")),
+		    text_of(word, "cpuid-register"));
+		return;
+	}
+	add(checks, "cpu-features", true, "the destination has all the guest sees");
+}
+
 static json_t *find_region(const json_t *facts, const char *id)
 {
 	json_t *regions = json_object_get(facts, "regions"), *region;
@@ -194,6 +232,7 @@ void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting
 		   "give both the same versioned -machine, one both QEMUs have");
 	check_same(checks, "cpu", offered, waiting,
 		   "give both the same -cpu, one that both hosts can run");
+	check_features(checks, offered, waiting);
 	check_regions(checks, offered, waiting);
 	check_disks(checks, offered, waiting);
 	if (wanted > free_bytes)
@@ -203,6 +242,12 @@ void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting
 	else
 		add(checks, "memory", true, "destination has %" PRIu64 " MiB free, %" PRIu64 " MiB used",
 		    free_bytes >> 20, wanted >> 20);
+}
+
+void preflight_note(json_t *checks, const char *check, int err, const struct fault *fault,
+		    const char *detail)
+{
+	add(checks, check, !err, "%s", err ? fault->text : detail);
 }
 
 int preflight_verdict(const json_t *checks, struct fault *fault)

@@ -7,6 +7,7 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
+#include "converge.h"
 #include "daemon.h"
 #include "door.h"
 #include "guest.h"
@@ -41,6 +42,7 @@ struct source {
 	bool committed;
 	uint64_t start_ns, stage_ns, stop_ns, resumed_ns;
 	struct door_session last;
+	struct converge converge;
 	json_t *checks, *rounds, *phases;
 	double downtime_qemu_ms;
 };
@@ -52,6 +54,8 @@ int source_prepare(struct source *source, struct fault *fault);
 /* precopy.c */
 int source_start(struct source *source, struct fault *fault);
 int source_precopy(struct source *source, struct fault *fault);
+/* Waits for the end of a round that began, however far that is, telling progress. */
+int source_wait_round(struct source *source, struct fault *fault);
 /* switchover.c */
 int source_switchover(struct source *source, struct fault *fault);
 int source_final(struct source *source, struct fault *fault);

@@ -81,6 +81,17 @@ static int write_journal(struct source *source, bool committed, struct fault *fa
 	return journal_write(&journal, committed, fault);
 }
 
+/*
+ * The destination made itself ready while the guest ran: what it dirtied since
+ * goes now, and not while it is stopped.
+ */
+static int catch_up(struct source *source, struct fault *fault)
+{
+	if (door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault))
+		return -1;
+	return source_wait_round(source, fault);
+}
+
 int source_switchover(struct source *source, struct fault *fault)
 {
 	if (read_running(source, fault) ||
@@ -88,7 +99,8 @@ int source_switchover(struct source *source, struct fault *fault)
 		      json_pack("{s:b,s:b}", "switchover", 1, "paused",
 				source->uri->options.paused || !source->was_running), fault) ||
 	    source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ||
-	    write_journal(source, false, fault) || give_stream(source, fault))
+	    write_journal(source, false, fault) || give_stream(source, fault) ||
+	    catch_up(source, fault))
 		return -1;
 	qmp_drop_events(&source->qmp, "MIGRATION");
 	qmp_drop_events(&source->qmp, "STOP");
@@ -184,7 +196,7 @@ int source_commit(struct source *source, struct fault *fault)
 		return -1;	/* not whole: nobody can have read it */
 	source->committed = true;
 	outcome = commit_answer(&source->control, SOURCE_ANSWER_MS, fault);
-	if (outcome == COMMIT_UNKNOWN)
+	if (outcome == COMMIT_SILENT)
 		outcome = commit_again(&source->peer, COMMIT_AGAIN_MS, source->job->stop_fd,
 				       fault);
 	source->resumed_ns = clock_ns();

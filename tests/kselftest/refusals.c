@@ -12,6 +12,7 @@
 #include <netlink/genl/genl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "door.h"
@@ -146,6 +147,31 @@ TEST_F(door, sink_keeps_what_is_there)
 	EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, id, 0));
 	EXPECT_EQ(0, ftruncate(self->sink_fd, SIZE / 2));
 	munmap(area, SIZE);
+}
+
+/* The filesystem lives as long as a session has a file of it. */
+TEST_F(door, unmounted_under_a_session)
+{
+	char dir[] = "/tmp/vmfm-mount-XXXXXX", path[64];
+	struct door_stats stats;
+	int id, fd;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	ASSERT_EQ(0, mount("none", dir, "vmfastmig", 0, "size=16M"));
+	snprintf(path, sizeof(path), "%s/ram", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	ASSERT_EQ(0, ftruncate(fd, SIZE));
+	ASSERT_EQ(0, fallocate(fd, 0, 0, 4096));
+	self->source.fd[0] = fd;
+	id = door_new(&self->door, &self->source);
+	ASSERT_GT(id, 0);
+	close(fd);
+	EXPECT_EQ(0, unlink(path));
+	EXPECT_EQ(0, umount(dir));
+	EXPECT_EQ(0, door_get(&self->other, id, &stats));
+	EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, id, 0));
+	EXPECT_EQ(-ENOENT, door_get(&self->other, id, &stats));
+	EXPECT_EQ(0, rmdir(dir));
 }
 
 TEST_F(door, owner_only)

@@ -386,6 +386,28 @@ TEST_F_TIMEOUT(rounds, sparse_writes_into_huge_blocks, 300)
 	finish(_metadata, self);
 }
 
+/* It gives entries their write access back, which a round had revoked. */
+TEST_F_TIMEOUT(rounds, mprotect_after_a_round, 300)
+{
+	size_t at;
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE / 4);
+	fill(self, 0, 0, SIZE / 4);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	for (i = 1; i < ROUNDS; i++) {
+		one_round(_metadata, self);
+		ASSERT_EQ(0, mprotect(self->area[0], self->size, PROT_READ));
+		if (i % 2)
+			one_round(_metadata, self);
+		ASSERT_EQ(0, mprotect(self->area[0], self->size, PROT_READ | PROT_WRITE));
+		for (at = 0; at < self->size; at += 3 * PAGE)
+			stamp(self->area[0] + at, at / PAGE, i);
+	}
+	finish(_metadata, self);
+}
+
 TEST_F_TIMEOUT(rounds, several_regions, 300)
 {
 	int i;

@@ -177,6 +177,14 @@ result() {
 	jq -r "$1" "$scratch/result.json"
 }
 
+# perftest over the link that migrations take; on standard output the average in Mb/s.
+link_mbps() { # SERVER CLIENT
+	on "$1" sh -c 'setsid -f timeout 60 ib_write_bw -R -d rxe0 -n 400 >/dev/null 2>&1'
+	sleep 1
+	on "$2" timeout 60 ib_write_bw -R -d rxe0 -n 400 --report_gbits "$(host_of "$1")" |
+		awk '$1 == 65536 { print $4 * 1000 }'
+}
+
 # In a word: running, paused, postmigrate, inmigrate, or gone.
 guest_state() { # HOST NAME
 	local answer

@@ -11,7 +11,8 @@
 #include "meeting.h"
 #include "tap.h"
 
-#define TICKET "00112233445566778899aabbccddeeff"
+#define TICKET	"00112233445566778899aabbccddeeff"
+#define BOOT_ID	"11111111-2222-3333-4444-555555555555"
 
 struct config config;
 
@@ -61,7 +62,7 @@ static void unknown(void)
 {
 	static const char *const answers[] = {
 		"{\"error\":\"lost\"}", "{\"error\":\"lost\",\"ran\":true}", "{\"error\":\"x\",\"ran\":null}",
-		"{\"error\":\"x\",\"ran\":0}", "{\"error\":1}", "{\"loaded\":true}", "{}", NULL,
+		"{\"error\":\"x\",\"ran\":0}", "{\"error\":1}", "{\"loaded\":true}", "{}",
 	};
 	bool thanked;
 	size_t i;
@@ -70,6 +71,7 @@ static void unknown(void)
 		CHECK(answered(answers[i], &thanked) == COMMIT_UNKNOWN && !thanked);
 		CHECK(*fault.text);
 	}
+	CHECK(answered(NULL, &thanked) == COMMIT_SILENT && *fault.text);
 }
 
 struct daemon {
@@ -92,6 +94,7 @@ static void *serve(void *arg)
 		if (!chan_receive(&chan, 5000, &question, &ignored)) {
 			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")), "commit");
 			CHECK_TEXT(json_string_value(json_object_get(question, "ticket")), TICKET);
+			CHECK_TEXT(json_string_value(json_object_get(question, "boot_id")), BOOT_ID);
 			CHECK(json_integer_value(json_object_get(question, "protocol")) ==
 			      PROTOCOL_VERSION);
 			json_decref(question);
@@ -107,13 +110,15 @@ static void *serve(void *arg)
 
 static enum commit_outcome again(const char *const *answers, int count)
 {
+	struct commit_peer peer = { .host = "127.0.0.1", .ticket = TICKET, .boot_id = BOOT_ID };
 	struct daemon daemon = { .answers = answers };
 	enum commit_outcome outcome;
 	uint16_t port;
 
 	daemon.listen = meeting_listen("127.0.0.1", &port);
 	CHECK(!pthread_create(&daemon.thread, NULL, serve, &daemon));
-	outcome = commit_again("127.0.0.1", port, TICKET, 10000, -1, &fault);
+	peer.port = port;
+	outcome = commit_again(&peer, 10000, -1, &fault);
 	shutdown(daemon.listen, SHUT_RDWR);
 	pthread_join(daemon.thread, NULL);
 	close(daemon.listen);
@@ -123,26 +128,32 @@ static enum commit_outcome again(const char *const *answers, int count)
 
 static void over_and_over(void)
 {
-	static const char *const runs[] = { NULL, "{\"error\":\"not yet\"}", "{\"resumed\":{}}" };
+	static const char *const runs[] = { NULL, NULL, "{\"resumed\":{}}" };
+	static const char *const lost[] = { NULL, "{\"error\":\"booted anew\"}" };
 	static const char *const never_ran[] = { NULL, "{\"error\":\"gone\",\"ran\":false}" };
 
 	CHECK(again(runs, 3) == COMMIT_RAN);
 	CHECK(again(never_ran, 2) == COMMIT_NEVER);
 	CHECK_HAS(fault.text, "gone");
+	/* It knows no more later. */
+	CHECK(again(lost, 2) == COMMIT_UNKNOWN);
+	CHECK_HAS(fault.text, "booted anew");
 }
 
 static void nobody(void)
 {
+	struct commit_peer peer = { .host = "127.0.0.1", .ticket = TICKET, .boot_id = BOOT_ID };
 	int stop_fd = eventfd(1, EFD_CLOEXEC);
 	uint64_t start_ms = clock_ms();
 	uint16_t port;
 
 	close(meeting_listen("127.0.0.1", &port));
-	CHECK(commit_again("127.0.0.1", port, TICKET, 1200, -1, &fault) == COMMIT_UNKNOWN);
+	peer.port = port;
+	CHECK(commit_again(&peer, 1200, -1, &fault) == COMMIT_SILENT);
 	CHECK(clock_ms() - start_ms >= 1190 && clock_ms() - start_ms < 6000);
 	CHECK_HAS(fault.text, "cannot reach");
 	start_ms = clock_ms();
-	CHECK(commit_again("127.0.0.1", port, TICKET, 60000, stop_fd, &fault) == COMMIT_UNKNOWN);
+	CHECK(commit_again(&peer, 60000, stop_fd, &fault) == COMMIT_SILENT);
 	CHECK(clock_ms() - start_ms < 6000);
 	close(stop_fd);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "entry.h"
 #include "played.h"
 #include "run.h"
 #include "sink.h"
@@ -19,22 +20,30 @@ struct config config;
 static struct fault fault;
 static struct played played;
 
-static void take(pid_t pid, bool paused)
+static void note(pid_t pid, bool paused, bool told)
 {
 	struct qmp qmp = { .path = MONITOR, .pid = pid };
-	struct custody custody = { .ticket = TICKET, .qmp = &qmp, .paused = paused };
+	struct custody custody = { .ticket = TICKET, .qmp = &qmp, .paused = paused, .told = told };
 
 	custody.settings = json_pack("{s:[],s:{}}", "capabilities", "parameters");
-	CHECK(!custody_take(&custody, &fault));
+	CHECK(!custody_note(&custody, &fault));
 	json_decref(custody.settings);
+}
+
+static void take(pid_t pid, bool paused)
+{
+	note(pid, paused, false);
 }
 
 enum answer { RESUMED, NEVER, UNKNOWN };
 
 static void answers(enum answer expected)
 {
-	json_t *answer = custody_commit(TICKET);
+	char boot_id[64];
+	json_t *answer;
 
+	custody_boot_id(boot_id);
+	answer = custody_commit(TICKET, boot_id);
 	CHECK((json_object_get(answer, "resumed") != NULL) == (expected == RESUMED));
 	CHECK((json_object_get(answer, "error") != NULL) == (expected != RESUMED));
 	CHECK(json_is_false(json_object_get(answer, "ran")) == (expected == NEVER));
@@ -105,6 +114,36 @@ static void qemu_dead(void)
 	CHECK(!played.connected);
 }
 
+/* It was told to run, and may have: the source must not run its copy. */
+static void qemu_dead_after_told(void)
+{
+	run_own("");
+	note(getpid(), false, true);
+	answers(UNKNOWN);
+	answers(UNKNOWN);
+}
+
+static void another_qemu_after_told(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	note(getppid(), false, true);
+	answers(UNKNOWN);
+	played_end(&played);
+	CHECK(!played.conts && !played.quits);
+}
+
+/* What was noted before this boot is gone, and with it whether the guest ran. */
+static void booted_anew(void)
+{
+	json_t *answer;
+
+	run_own("");
+	answer = custody_commit(TICKET, "00000000-0000-0000-0000-000000000000");
+	CHECK(json_object_get(answer, "error") && !json_object_get(answer, "ran"));
+	json_decref(answer);
+}
+
 static void another_qemu(void)
 {
 	run_own("");
@@ -127,6 +166,18 @@ static void refuses(void)
 	CHECK(played.conts == 1 && played.quits == 1);
 }
 
+/* The second time it is told: that it did not run the first time is not known. */
+static void refuses_after_told(void)
+{
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	played.refuses_cont = true;
+	note(getpid(), false, true);
+	answers(UNKNOWN);
+	played_end(&played);
+	CHECK(played.quits == 0);
+}
+
 static void hangs_up(int fd, void *arg)
 {
 	script_greet(fd);
@@ -144,6 +195,7 @@ static void no_answer(void)
 	take(getpid(), false);
 	answers(UNKNOWN);
 	script_end(&script);
+	answers(UNKNOWN);		/* dead by now */
 }
 
 static void says_nothing(int fd, void *arg)
@@ -167,13 +219,38 @@ static void monitor_in_use(void)
 	script_end(&script);
 }
 
+static bool kept(void)
+{
+	json_t *entry = entry_read("custody", TICKET);
+
+	json_decref(entry);
+	return entry;
+}
+
+/* A daemon that starts forgets only what cannot matter any more. */
+static void left_from_before(void)
+{
+	run_own("");
+	take(getpid(), false);
+	custody_tell();
+	CHECK(!kept());
+	note(getpid(), false, true);
+	custody_tell();
+	CHECK(kept());
+	played_start(&played, MONITOR, "paused");
+	take(getpid(), false);
+	custody_tell();
+	played_end(&played);
+	CHECK(kept() && !played.conts && !played.quits);
+}
+
 static void no_room(void)
 {
 	struct qmp qmp = { .path = MONITOR, .pid = 1 };
 	struct custody custody = { .ticket = TICKET, .qmp = &qmp };
 
 	run_own("nr_inodes=3");
-	CHECK(custody_take(&custody, &fault) == -1);
+	CHECK(custody_note(&custody, &fault) == -1);
 	CHECK_HAS(fault.text, "cannot write");
 	answers(NEVER);
 }
@@ -187,10 +264,15 @@ int main(void)
 		{ "asked twice", asked_twice },
 		{ "nothing known", nothing_known },
 		{ "its QEMU is dead", qemu_dead },
+		{ "its QEMU is dead, after it was told to run", qemu_dead_after_told },
 		{ "another QEMU at its monitor", another_qemu },
+		{ "another QEMU, after it was told to run", another_qemu_after_told },
 		{ "its QEMU refuses", refuses },
+		{ "its QEMU refuses, after it was told to run", refuses_after_told },
+		{ "the host was booted anew", booted_anew },
 		{ "its QEMU does not answer", no_answer },
 		{ "its monitor is in use", monitor_in_use },
+		{ "left from before", left_from_before },
 		{ "no room", no_room },
 	};
 

@@ -74,7 +74,7 @@ static void any_bytes(void)
 	char text[24], before[24];
 
 	srandom(1);
-	for (i = 0; i < 300000; i++) {
+	for (i = 0; i < 100000; i++) {
 		size_t bytes = 1 + i % 8;
 
 		/* Of exactly its size: ASan sees each byte too far. */

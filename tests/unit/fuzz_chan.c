@@ -7,7 +7,7 @@
 #include "chan.h"
 #include "fuzz.h"
 
-const unsigned int fuzz_iterations = 30000;
+const unsigned int fuzz_iterations = 10000;
 
 /* A length in front of each is the first byte: the mutations have to be cheap. */
 const char *const fuzz_seeds[] = {

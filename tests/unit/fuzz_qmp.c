@@ -10,7 +10,7 @@
 
 #define BUFFER_BYTES (16 << 20)		/* what qmp_open() allocates */
 
-const unsigned int fuzz_iterations = 30000;
+const unsigned int fuzz_iterations = 10000;
 
 const char *const fuzz_seeds[] = {
 	"{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":2}}\r\n{\"return\":{},\"id\":1}\r\n",

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is read of a guest from the monitor of a QEMU. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "guest.h"
+#include "preflight.h"
 #include "qemu.h"
 #include "scratch.h"
 #include "tap.h"
@@ -180,6 +182,43 @@ static void status(void)
 	end(pid);
 }
 
+/* All but its RAM, which is not the module's here. */
+static void agrees(const json_t *checks)
+{
+	json_t *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check) {
+		const char *name = json_string_value(json_object_get(check, "check"));
+
+		if (!json_is_true(json_object_get(check, "ok")) && strcmp(name, "ram"))
+			CHECK_TEXT(json_string_value(json_object_get(check, "detail")), "all is well");
+	}
+	CHECK(json_array_size(checks) >= 13);
+}
+
+#define PC "-machine pc -m 32M -smp 2 -name vm"
+
+/* A guest and the one started for it, as QEMU tells of them. */
+static void twins(void)
+{
+	pid_t pid = read_guest(PC), other;
+	json_t *facts = json_incref(guest.facts), *checks = json_array();
+
+	end(pid);
+	json_object_set_new(facts, "status", json_string("running"));
+	other = read_guest(PC " -incoming defer");
+	CHECK_TEXT(guest_text(&guest, "status"), "inmigrate");
+	CHECK(json_integer_value(json_object_get(guest.facts, "vcpus")) == 2);
+	CHECK(json_array_size(json_object_get(guest.facts, "cpu_features")) > 0);
+	preflight_source(checks, facts);
+	preflight_sink(checks, facts, guest.facts, 1ULL << 40);
+	agrees(checks);
+	end(other);
+	json_decref(checks);
+	json_decref(facts);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -188,6 +227,7 @@ int main(void)
 		{ "RAM elsewhere", foreign_ram },
 		{ "settings of a migration, and back", settings },
 		{ "status", status },
+		{ "a guest and the one that waits for it", twins },
 	};
 
 	return TAP_RUN(tests);

@@ -1,11 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of jobs, its reference counts, and threads that wait for a change. */
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "job.h"
 #include "tap.h"
+
+static struct job *make_job(enum job_role role, const char *qmp_path)
+{
+	struct fault fault;
+	struct job *job = job_new(role, qmp_path, &fault);
+
+	if (!job)
+		tap_give_up(fault.text);
+	return job;
+}
+
+/* Whether a job has that monitor. */
+static bool busy(const char *qmp_path)
+{
+	struct fault fault = { "" };
+	struct job *job = job_new(JOB_SINK, qmp_path, &fault);
+
+	if (job) {
+		job_end(job, json_object());
+		job_put(job);
+		return false;
+	}
+	CHECK_HAS(fault.text, "under way already");
+	return true;
+}
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -23,11 +49,11 @@ static size_t listed(void)
 
 static void life(void)
 {
-	struct job *job = job_new(JOB_SOURCE, "/run/a.sock"), *found;
+	struct job *job = make_job(JOB_SOURCE, "/run/a.sock"), *found;
 	json_t *state, *result;
 
-	CHECK(job->id && listed() == 1 && job_has_qmp("/run/a.sock"));
-	CHECK(!job_has_qmp("/run/b.sock") && !job_has_qmp("/run/a.soc"));
+	CHECK(job->id && listed() == 1 && busy("/run/a.sock"));
+	CHECK(!busy("/run/b.sock") && !busy("/run/a.soc") && listed() == 1);
 	job_wait(job, ~0U, &state, &result);
 	CHECK_TEXT(text_of(state, "role"), "source");
 	CHECK_TEXT(text_of(state, "phase"), "new");
@@ -36,9 +62,9 @@ static void life(void)
 	json_decref(state);
 
 	found = job_find(job->id);
-	CHECK(found == job && !job_find(job->id + 1));
+	CHECK(found == job && !job_find(job->id + 100));
 	job_end(job, json_pack("{s:b}", "completed", 1));
-	CHECK(!listed() && !job_find(job->id) && !job_has_qmp("/run/a.sock"));
+	CHECK(!listed() && !job_find(job->id) && !busy("/run/a.sock"));
 	job_put(found);
 	/* Still ours: what it ended with can be read. */
 	job_wait(job, ~0U, &state, &result);
@@ -50,7 +76,7 @@ static void life(void)
 
 static void roles_and_ids(void)
 {
-	struct job *a = job_new(JOB_SOURCE, "/a"), *b = job_new(JOB_SINK, "/b");
+	struct job *a = make_job(JOB_SOURCE, "/a"), *b = make_job(JOB_SINK, "/b");
 	json_t *list = job_list();
 
 	CHECK(a->id != b->id);
@@ -59,7 +85,7 @@ static void roles_and_ids(void)
 	CHECK_TEXT(text_of(json_array_get(list, 1), "role"), "source");
 	json_decref(list);
 	job_end(a, json_object());
-	CHECK(!job_has_qmp("/a") && job_has_qmp("/b") && listed() == 1);
+	CHECK(!busy("/a") && busy("/b") && listed() == 1);
 	job_end(b, json_object());
 	job_put(a);
 	job_put(b);
@@ -68,7 +94,7 @@ static void roles_and_ids(void)
 /* Copies: what a watcher holds does not change under it. */
 static void copies(void)
 {
-	struct job *job = job_new(JOB_SINK, "/a");
+	struct job *job = make_job(JOB_SINK, "/a");
 	json_t *before, *after, *result;
 	unsigned int version = job_wait(job, ~0U, &before, &result);
 
@@ -86,7 +112,7 @@ static void copies(void)
 
 static void cancel(void)
 {
-	struct job *job = job_new(JOB_SOURCE, "/a");
+	struct job *job = make_job(JOB_SOURCE, "/a");
 	struct pollfd wait = { .fd = job->stop_fd, .events = POLLIN };
 
 	CHECK(!job_cancelled(job) && poll(&wait, 1, 0) == 0);
@@ -101,10 +127,13 @@ static void cancel(void)
 static void cancel_all(void)
 {
 	struct job *job[5];
+	char path[16];
 	int i;
 
-	for (i = 0; i < 5; i++)
-		job[i] = job_new(JOB_SOURCE, "/a");
+	for (i = 0; i < 5; i++) {
+		snprintf(path, sizeof(path), "/%d", i);
+		job[i] = make_job(JOB_SOURCE, path);
+	}
 	job_end(job[2], json_object());
 	job_cancel_all();
 	for (i = 0; i < 5; i++) {
@@ -143,7 +172,7 @@ static void *watcher(void *arg)
 
 static void watched(void)
 {
-	struct job *job = job_new(JOB_SOURCE, "/a");
+	struct job *job = make_job(JOB_SOURCE, "/a");
 	struct watch watch[8] = { 0 };
 	pthread_t thread[8];
 	int i;
@@ -165,7 +194,7 @@ static void watched(void)
 /* No result can be no end: clients would wait for ever. */
 static void end_without_result(void)
 {
-	struct job *job = job_new(JOB_SOURCE, "/a");
+	struct job *job = make_job(JOB_SOURCE, "/a");
 	struct watch watch = { .job = job_find(job->id) };
 	pthread_t thread;
 
@@ -180,15 +209,16 @@ static void *worker(void *arg)
 {
 	int i;
 
-	(void)arg;
 	for (i = 0; i < 200; i++) {
-		struct job *job = job_new(i & 1 ? JOB_SINK : JOB_SOURCE, "/w");
+		struct job *job = make_job(i & 1 ? JOB_SINK : JOB_SOURCE, arg);
 		struct job *twin = job_find(job->id);
 
 		job_phase(job, "precopy");
 		if (job_cancelled(job))
 			job_set(job, "cancelled", json_true());
 		job_end(job, json_object());
+		job_get(job);
+		job_put(job);
 		job_put(job);
 		job_put(twin);
 	}
@@ -198,13 +228,16 @@ static void *worker(void *arg)
 /* Lists, looks and cancels while jobs come and go. */
 static void crowd(void)
 {
+	static char paths[6][16];
 	pthread_t thread[6];
 	json_t *list, *one;
 	int i, round;
 	size_t at;
 
-	for (i = 0; i < 6; i++)
-		CHECK(!pthread_create(&thread[i], NULL, worker, NULL));
+	for (i = 0; i < 6; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "/w%d", i);
+		CHECK(!pthread_create(&thread[i], NULL, worker, paths[i]));
+	}
 	for (round = 0; round < 200; round++) {
 		list = job_list();
 		json_array_foreach(list, at, one) {
@@ -216,12 +249,44 @@ static void crowd(void)
 			}
 		}
 		json_decref(list);
-		job_has_qmp("/w");
 		job_cancel_all();
 	}
 	for (i = 0; i < 6; i++)
 		pthread_join(thread[i], NULL);
 	CHECK(!listed());
+}
+
+static void *taker(void *arg)
+{
+	struct fault fault;
+
+	(void)arg;
+	return job_new(JOB_SOURCE, "/one", &fault);
+}
+
+/* Of several who want one monitor at the same time, one gets it. */
+static void one_a_monitor(void)
+{
+	int round, i, got;
+
+	for (round = 0; round < 30; round++) {
+		pthread_t thread[4];
+		struct job *job[4];
+
+		for (i = 0; i < 4; i++)
+			CHECK(!pthread_create(&thread[i], NULL, taker, NULL));
+		for (i = 0, got = 0; i < 4; i++) {
+			pthread_join(thread[i], (void **)&job[i]);
+			got += job[i] != NULL;
+		}
+		CHECK(got == 1 && busy("/one"));
+		for (i = 0; i < 4; i++) {
+			if (!job[i])
+				continue;
+			job_end(job[i], json_object());
+			job_put(job[i]);
+		}
+	}
 }
 
 /* Each holds a reference; the last one out frees it. */
@@ -236,7 +301,7 @@ static void last_one_out(void)
 	int round, i;
 
 	for (round = 0; round < 50; round++) {
-		struct job *job = job_new(JOB_SOURCE, "/a");
+		struct job *job = make_job(JOB_SOURCE, "/a");
 		pthread_t thread[4];
 
 		for (i = 0; i < 4; i++)
@@ -259,6 +324,7 @@ int main(void)
 		{ "watched by eight threads", watched },
 		{ "an end without a result", end_without_result },
 		{ "a crowd of jobs", crowd },
+		{ "one job a monitor", one_a_monitor },
 		{ "the last reference frees", last_one_out },
 	};
 

@@ -19,6 +19,7 @@
 
 #define MONITOR	"/run/qmp.sock"
 #define TICKET	"00112233445566778899aabbccddeeff"
+#define BOOT_ID	"11111111-2222-3333-4444-555555555555"
 
 struct config config;
 
@@ -28,8 +29,8 @@ static struct fault fault;
 static int note(bool running, bool committed, uint16_t port)
 {
 	struct qmp qmp = { .path = MONITOR, .pid = getpid() };
-	struct journal journal = { .qmp = &qmp, .running = running, .host = "127.0.0.1",
-				   .port = port, .ticket = TICKET };
+	struct journal journal = { .qmp = &qmp, .running = running,
+				   .peer = { "127.0.0.1", port, TICKET, BOOT_ID } };
 
 	return journal_write(&journal, committed, &fault);
 }
@@ -139,6 +140,7 @@ static void *answer_commit(void *arg)
 		if (!chan_receive(&chan, 5000, &question, &ignored)) {
 			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")), "commit");
 			CHECK_TEXT(json_string_value(json_object_get(question, "ticket")), TICKET);
+			CHECK_TEXT(json_string_value(json_object_get(question, "boot_id")), BOOT_ID);
 			json_decref(question);
 			if (__atomic_add_fetch(&destination->asked, 1, __ATOMIC_SEQ_CST) > 1)
 				chan_send(&chan, json_loads(destination->answer, 0, NULL), &ignored);
@@ -201,8 +203,8 @@ static void committed_and_unknown(void)
 static void another_qemu(void)
 {
 	struct qmp qmp = { .path = MONITOR, .pid = getppid() };
-	struct journal journal = { .qmp = &qmp, .running = true, .host = "127.0.0.1", .port = 1,
-				   .ticket = TICKET };
+	struct journal journal = { .qmp = &qmp, .running = true,
+				   .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
 	struct played played;
 
 	run_own("");
@@ -236,7 +238,7 @@ static void odd_entries(void)
 /* A QEMU that migrated to nowhere, as a daemon that was killed leaves it. */
 static void real_qemu(void)
 {
-	struct journal journal = { .running = true, .host = "127.0.0.1", .port = 1, .ticket = TICKET };
+	struct journal journal = { .running = true, .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
 	json_t *answer = NULL;
 	struct qmp qmp;
 	pid_t pid;

@@ -15,13 +15,17 @@ static json_t *facts(const char *status)
 	json_error_t error;
 	json_t *made = json_pack_ex(&error, 0,
 		"{s:s,s:s,s:s,s:s,s:s,s:i,s:[i,i,i],s:[{s:s,s:I},{s:s,s:I}],s:[],s:[],"
-		"s:[{s:s,s:s,s:I}],s:I,s:n}",
+		"s:[{s:s,s:s,s:I}],s:I,s:n,s:[{s:i,s:s,s:I},{s:i,s:i,s:s,s:I},{s:i,s:i,s:s,s:I}]}",
 		"name", "vm", "status", status, "machine", "pc-i440fx-7.2-machine",
 		"cpu", "EPYC-x86_64-cpu", "arch", "x86_64", "vcpus", 2, "qemu", 7, 2, 22,
 		"regions", "id", "ram0", "bytes", (json_int_t)GIB,
 		"id", "ram1", "bytes", (json_int_t)(2 * GIB), "foreign", "blockers",
 		"disks", "device", "/machine/peripheral/d0", "file", "/vm.img",
-		"bytes", (json_int_t)(8 * GIB), "present_bytes", (json_int_t)GIB, "migration");
+		"bytes", (json_int_t)(8 * GIB), "present_bytes", (json_int_t)GIB, "migration",
+		"cpu_features", "cpuid-input-eax", 1, "cpuid-register", "ECX", "features",
+		(json_int_t)0xf7fa3203, "cpuid-input-eax", 7, "cpuid-input-ecx", 0, "cpuid-register",
+		"EBX", "features", (json_int_t)0x9c01a9, "cpuid-input-eax", 7, "cpuid-input-ecx", 1,
+		"cpuid-register", "EAX", "features", (json_int_t)0);
 
 	if (!CHECK(made != NULL))
 		CHECK_TEXT(error.text, "packed");
@@ -193,7 +197,7 @@ static void ram(void)
 {
 	source_refuses("foreign", foreign("not a memory-backend-file"), "ram",
 		       "source: backend ram0 (child<memory-backend-ram>): not a memory-backend-file",
-		       "use -object memory-backend-file,id=ram0,mem-path=/dev/vmfastmig/NAME,share=on,align=2M");
+		       "mem-path=/dev/vmfastmig/NAME,share=on,align=2M");
 	source_refuses("regions", json_array(), "ram", "source: no memory backend",
 		       "give -machine memory-backend=ID");
 	sink_refuses_waiting("foreign", foreign("share=off"), "ram", "destination: backend ram0",
@@ -221,6 +225,61 @@ static void differing(void)
 			     "same versioned -machine");
 	sink_refuses_waiting("cpu", json_string("max-x86_64-cpu"), "cpu",
 			     "source has EPYC-x86_64-cpu, destination max-x86_64-cpu", "same -cpu");
+}
+
+/* The word of @facts at @at, with @features. */
+static void set_word(json_t *guest, size_t at, json_int_t features)
+{
+	json_object_set_new(json_array_get(json_object_get(guest, "cpu_features"), at), "features",
+			    json_integer(features));
+}
+
+/* -cpu host is one name for two CPUs. */
+static void cpu_features(void)
+{
+	json_t *waiting = facts("inmigrate");
+
+	set_word(waiting, 0, 0xf7fa3203 & ~(1 << 28));
+	sink_refuses(facts("running"), waiting, 4 * GIB, "cpu-features",
+		     "0x10000000 of CPUID 0x1 ECX", "named -cpu model");
+	waiting = facts("inmigrate");
+	set_word(waiting, 1, 0x9c0128);
+	sink_refuses(facts("running"), waiting, 4 * GIB, "cpu-features", "0x81 of CPUID 0x7 EBX",
+		     "named -cpu model");
+	waiting = facts("inmigrate");
+	json_array_clear(json_object_get(waiting, "cpu_features"));
+	sink_refuses(facts("running"), waiting, 4 * GIB, "cpu-features", "CPUID 0x1 ECX",
+		     "named -cpu model");
+}
+
+static void more_cpu_features(void)
+{
+	json_t *checks = json_array(), *offered = facts("running"), *waiting = facts("inmigrate");
+	struct fault fault = { "" };
+
+	set_word(waiting, 0, 0xffffffff);
+	set_word(waiting, 2, 0x30);
+	preflight_sink(checks, offered, waiting, 4 * GIB);
+	CHECK(!preflight_verdict(checks, &fault));
+	CHECK_TEXT(fault.text, "");
+	json_decref(offered);
+	json_decref(waiting);
+	json_decref(checks);
+}
+
+static void notes(void)
+{
+	json_t *checks = json_array();
+	struct fault fault;
+
+	fail(&fault, "RDMA does not reach 10.0.0.2: x; is there a device?");
+	preflight_note(checks, "rdma", 0, NULL, "rxe0; fine");
+	CHECK(!preflight_verdict(checks, &fault));
+	CHECK_TEXT(text_of(json_array_get(checks, 0), "detail"), "rxe0; fine");
+	preflight_note(checks, "rdma", -1, &fault, "");
+	expect(checks, "rdma", "RDMA does not reach 10.0.0.2: x", "is there a device?");
+	CHECK_TEXT(text_of(json_array_get(checks, 1), "detail"), "RDMA does not reach 10.0.0.2: x");
+	json_decref(checks);
 }
 
 /* QEMU would find that out only while the guest stands still. */
@@ -327,16 +386,25 @@ static char *repeated(char *text, size_t bytes, const char *what)
 static void long_texts(void)
 {
 	static const char *const pieces[] = { "x", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa7" };
-	char text[700], shifted[702];
+	json_t *checks = json_array(), *offered = facts("running"), *waiting = facts("inmigrate");
+	char text[700], shifted[704];
+	struct fault fault;
 	size_t i, shift;
 
 	for (i = 0; i < 4; i++)
 		for (shift = 0; shift < 4; shift++) {
 			memset(shifted, 'a', shift);
 			strcpy(shifted + shift, repeated(text, sizeof(text) - 4, pieces[i]));
-			sink_refuses_waiting("cpu", json_string(shifted), "cpu", "destination",
-					     "same -cpu");
+			json_object_set_new(waiting, "cpu", json_string(shifted));
+			json_array_clear(checks);
+			preflight_sink(checks, offered, waiting, 4 * GIB);
+			CHECK_TEXT(text_of(refusal(checks), "check"), "cpu");
+			CHECK_HAS(text_of(refusal(checks), "remedy"), "same -cpu");
+			CHECK(preflight_verdict(checks, &fault) == -1);
 		}
+	json_decref(waiting);
+	json_decref(offered);
+	json_decref(checks);
 }
 
 /* "; " is what remedies begin with, and may be in a name. */
@@ -383,6 +451,9 @@ int main(void)
 		{ "RAM elsewhere", ram },
 		{ "destination does not wait", waiting_state },
 		{ "differing architecture, machine, CPU", differing },
+		{ "the destination's CPU lacks features", cpu_features },
+		{ "the destination's CPU has more features", more_cpu_features },
+		{ "what other parts found out", notes },
 		{ "differing number of vCPUs", vcpus },
 		{ "versions of QEMU", versions },
 		{ "regions", regions },

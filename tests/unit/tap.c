@@ -10,7 +10,7 @@
 #include "tap.h"
 
 #define EXIT_SKIP	4
-#define AT_ONCE		4	/* many tests only wait for a time-out */
+#define AT_ONCE		6	/* many tests only wait for a time-out */
 
 struct running {
 	pid_t pid;
