@@ -85,19 +85,22 @@ static void check_same(json_t *checks, const char *check, const json_t *offered,
 		add(checks, check, false, "source has %s, destination %s; %s", theirs, ours, remedy);
 }
 
+static json_int_t integer_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* The one of the same leaf, subleaf (none is 0) and register. */
 static json_t *find_word(const json_t *words, const json_t *like)
 {
-	static const char *const keys[] = { "cpuid-input-eax", "cpuid-input-ecx", "cpuid-register" };
 	json_t *word;
-	size_t i, k;
+	size_t i;
 
-	json_array_foreach(words, i, word) {
-		for (k = 0; k < 3; k++)
-			if (!json_equal(json_object_get(word, keys[k]), json_object_get(like, keys[k])))
-				break;
-		if (k == 3)
+	json_array_foreach(words, i, word)
+		if (integer_of(word, "cpuid-input-eax") == integer_of(like, "cpuid-input-eax") &&
+		    integer_of(word, "cpuid-input-ecx") == integer_of(like, "cpuid-input-ecx") &&
+		    !strcmp(text_of(word, "cpuid-register"), text_of(like, "cpuid-register")))
 			return word;
-	}
 	return NULL;
 }
 
@@ -108,15 +111,15 @@ static void check_features(json_t *checks, const json_t *offered, const json_t *
 	size_t i;
 
 	json_array_foreach(json_object_get(offered, "cpu_features"), i, word) {
-		json_int_t has = json_integer_value(json_object_get(find_word(ours, word), "features"));
-		json_int_t wants = json_integer_value(json_object_get(word, "features"));
+		json_int_t has = integer_of(find_word(ours, word), "features");
+		json_int_t wants = integer_of(word, "features");
 
 		if (!(wants & ~has))
 			continue;
 		add(checks, "cpu-features", false,
 		    "the destination's CPU lacks bits %#" PRIx64 " of CPUID %#" PRIx64 " %s; give both a named -cpu model that both hosts can run",
 		    (uint64_t)(wants & ~has),
-		    (uint64_t)json_integer_value(json_object_get(word, "cpuid-input-eax")),
+		    (uint64_t)integer_of(word, "cpuid-input-eax"),
 		    text_of(word, "cpuid-register"));
 		return;
 	}

@@ -1,19 +1,28 @@
 # shellcheck shell=bash disable=SC2154 # set by tests/run
-# The kselftests, on host a. Sourced by tests/run.
+# The kselftests, on host a, with the kernel KVER and the newest 6.12. Sourced by tests/run.
 
-kernel_suite() {
-	check kselftest-build 300 make -C tests/kselftest O="$top/build/kselftest" || return
-	check kernel-hosts-up 300 tests/suites/hosts-up || return
-	local test
+# kselftests KVER LABEL
+kselftests() {
+	local test label=$2
+	KVER=$1 check "kernel$label-hosts-up" 300 tests/suites/hosts-up || return
 	for test in files refusals rounds; do
 		timeout 900 "$rig" run a --timeout 880 -- sh "$top/tests/kselftest/run.sh" \
-			"$top/build/kselftest" 10.77.1.1 "$test" >"$out/$test.log" 2>&1 </dev/null
-		grep -q '^# Totals:' "$out/$test.log" || tell fail "$test" "no end: see build/check/$test.log"
-		tap "$test" "$out/$test.log"
-		check "$test-kernel-log" 60 "$rig" logcheck a
+			"$top/build/kselftest" 10.77.1.1 "$test" >"$out/$test$label.log" 2>&1 </dev/null
+		grep -q '^# Totals:' "$out/$test$label.log" ||
+			tell fail "$test$label" "no end: see build/check/$test$label.log"
+		tap "$test$label" "$out/$test$label.log"
+		check "$test$label-kernel-log" 60 "$rig" logcheck a
 	done
-	check unload 60 tests/suites/unload a
-	check hosts-down 60 "$rig" down
+	check "unload$label" 60 tests/suites/unload a
+	check "hosts$label-down" 60 "$rig" down
 }
 
-kernel_suite
+check kselftest-build 300 make -C tests/kselftest O="$top/build/kselftest" &&
+	kselftests "$KVER" ""
+
+newer=$(find /lib/modules -maxdepth 1 -name '6.12*' -printf '%f\n' | sort -V | tail -n 1)
+if [ -n "$newer" ] && [ -r "/boot/vmlinuz-$newer" ]; then
+	kselftests "$newer" -6.12
+else
+	tell skip kernel-6.12 "no 6.12 kernel is installed"
+fi
