@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/x509.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -82,11 +83,22 @@ static void set_credentials(struct chan *chan, const struct creds *creds, bool s
 				   NULL);
 }
 
-static int verify(struct chan *chan, struct fault *fault)
+/*
+ * A server's certificate must be for the host that was asked for and for servers,
+ * a client's for clients: that of another host in the fleet is no licence to pose
+ * as this one. @host: NULL for a client's.
+ */
+static int verify(struct chan *chan, const char *host, struct fault *fault)
 {
+	gnutls_typed_vdata_st want[2] = {
+		{ .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		  .data = (unsigned char *)(host ? GNUTLS_KP_TLS_WWW_SERVER :
+					    GNUTLS_KP_TLS_WWW_CLIENT) },
+		{ .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)host },
+	};
 	unsigned int status = 0;
 	gnutls_datum_t text = { 0 };
-	int err = gnutls_certificate_verify_peers3(chan->tls, NULL, &status);
+	int err = gnutls_certificate_verify_peers(chan->tls, want, host ? 2 : 1, &status);
 
 	if (!err && !status)
 		return 0;
@@ -98,8 +110,11 @@ static int verify(struct chan *chan, struct fault *fault)
 	return -1;
 }
 
-static int secure(struct chan *chan, const struct creds *creds, bool server, struct fault *fault)
+/* @host: that we connect to; NULL: we were connected to. */
+static int secure(struct chan *chan, const struct creds *creds, const char *host,
+		  struct fault *fault)
 {
+	bool server = !host;
 	int err;
 
 	if (creds->kind == CREDS_NONE) {
@@ -122,7 +137,7 @@ static int secure(struct chan *chan, const struct creds *creds, bool server, str
 			    gnutls_strerror(err));
 	/* Half a record that never becomes whole must not hold a reader. */
 	gnutls_record_set_timeout(chan->tls, CHAN_SILENCE_MS);
-	return creds->kind == CREDS_X509 ? verify(chan, fault) : 0;
+	return creds->kind == CREDS_X509 ? verify(chan, host, fault) : 0;
 }
 
 int chan_accept(struct chan *chan, int fd, const struct creds *creds, struct fault *fault)
@@ -131,7 +146,7 @@ int chan_accept(struct chan *chan, int fd, const struct creds *creds, struct fau
 	chan->fd = fd;
 	tune(fd);
 	name_peer(chan);
-	if (!secure(chan, creds, true, fault))
+	if (!secure(chan, creds, NULL, fault))
 		return 0;
 	chan_close(chan);
 	return -1;
@@ -183,7 +198,7 @@ int chan_connect(struct chan *chan, const char *host, uint16_t port, const struc
 	chan->fd = fd;
 	tune(fd);
 	name_peer(chan);
-	if (!secure(chan, creds, false, fault))
+	if (!secure(chan, creds, host, fault))
 		return 0;
 	chan_close(chan);
 	return -1;

@@ -581,7 +581,8 @@ static void x509_no_client_certificate(void)
 	authority_make(&ca, "CA");
 	load_x509(&server, &ca, "x509");
 	gnutls_certificate_allocate_credentials(&client.x509_client);
-	CHECK(gnutls_certificate_set_x509_trust_file(client.x509_client, scratch_path("x509/ca-cert.pem"),
+	CHECK(gnutls_certificate_set_x509_trust_file(client.x509_client,
+						     scratch_path("x509/ca-cert.pem"),
 						     GNUTLS_X509_FMT_PEM) == 1);
 	not_together(&client, &server);
 	authority_free(&ca);

@@ -92,14 +92,17 @@ static void *serve(void *arg)
 		if (chan_accept(&chan, fd, &config.creds, &ignored))
 			continue;
 		if (!chan_receive(&chan, 5000, &question, &ignored)) {
-			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")), "commit");
+			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")),
+				   "commit");
 			CHECK_TEXT(json_string_value(json_object_get(question, "ticket")), TICKET);
-			CHECK_TEXT(json_string_value(json_object_get(question, "boot_id")), BOOT_ID);
+			CHECK_TEXT(json_string_value(json_object_get(question, "boot_id")),
+				   BOOT_ID);
 			CHECK(json_integer_value(json_object_get(question, "protocol")) ==
 			      PROTOCOL_VERSION);
 			json_decref(question);
 			if (daemon->answers[daemon->asked])
-				chan_send(&chan, json_loads(daemon->answers[daemon->asked], 0, NULL),
+				chan_send(&chan,
+					  json_loads(daemon->answers[daemon->asked], 0, NULL),
 					  &ignored);
 			daemon->asked++;
 		}

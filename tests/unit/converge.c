@@ -34,7 +34,8 @@ static void below_link_rate(void)
 		struct converge converge;
 
 		converge_init(&converge, 300, 100);
-		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) == CONVERGE_SWITCH);
+		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) ==
+		      CONVERGE_SWITCH);
 		CHECK(converge.expected_ms <= 150);
 		CHECK(converge.last_dirty_bytes <= 150 * MIB);
 	}

@@ -39,7 +39,8 @@ static void psk(void)
 
 static void psk_line_ends(void)
 {
-	static const char *const texts[] = { "u:" KEY, "u:" KEY "\r\n", "u:" KEY "\nother:" KEY "\n" };
+	static const char *const texts[] = { "u:" KEY, "u:" KEY "\r\n",
+					    "u:" KEY "\nother:" KEY "\n" };
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
@@ -136,7 +137,8 @@ static void x509_broken(void)
 	authority_fill(&ca, scratch_dir());
 	scratch_file("ca-cert.pem", "", 0600);
 	x509_refused("ca-cert.pem");
-	scratch_file("ca-cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 0600);
+	scratch_file("ca-cert.pem",
+		     "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 0600);
 	x509_refused("ca-cert.pem");
 	authority_fill(&ca, scratch_dir());
 	scratch_file("client-key.pem", "nonsense\n", 0600);

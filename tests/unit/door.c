@@ -457,12 +457,14 @@ static void waits(void)
 	uint64_t start_ms = clock_ms();
 
 	open_to(plays_session, &states);
-	CHECK(!door_session_wait(&door, 1, VMFM_STATE_READY, 10000, WATCH_NOTHING, &session, &fault));
+	CHECK(!door_session_wait(&door, 1, VMFM_STATE_READY, 10000, WATCH_NOTHING, &session,
+				 &fault));
 	CHECK(session.state == VMFM_STATE_READY && clock_ms() - start_ms < 5000);
 
 	states.states = stuck;
 	start_ms = clock_ms();
-	CHECK(door_session_wait(&door, 1, VMFM_STATE_READY, 700, WATCH_NOTHING, &session, &fault) == -1);
+	CHECK(door_session_wait(&door, 1, VMFM_STATE_READY, 700, WATCH_NOTHING, &session, &fault) ==
+	      -1);
 	CHECK(clock_ms() - start_ms >= 690 && clock_ms() - start_ms < 5000);
 	CHECK_TEXT(fault.text, "session 1 is still round after 700 ms");
 	CHECK(session.state == VMFM_STATE_ROUND);
@@ -478,7 +480,8 @@ static void waits(void)
 
 	states.states = fails;
 	states.error = "sink: no memory";
-	CHECK(door_session_wait(&door, 1, VMFM_STATE_DONE, 60000, WATCH_NOTHING, &session, &fault) == -1);
+	CHECK(door_session_wait(&door, 1, VMFM_STATE_DONE, 60000, WATCH_NOTHING, &session,
+				&fault) == -1);
 	CHECK_TEXT(fault.text, "sink: no memory");
 	CHECK(session.state == VMFM_STATE_FAILED);
 	close(watch.peer_fd);
@@ -505,7 +508,8 @@ static void event_wakes(void)
 	open_to(plays_session, &states);
 	CHECK(!pthread_create(&thread, NULL, sends_event, NULL));
 	start_ms = clock_ms();
-	CHECK(!door_session_wait(&door, 1, VMFM_STATE_READY, 10000, WATCH_NOTHING, &session, &fault));
+	CHECK(!door_session_wait(&door, 1, VMFM_STATE_READY, 10000, WATCH_NOTHING, &session,
+				 &fault));
 	CHECK(clock_ms() - start_ms >= 90 && clock_ms() - start_ms < 400);
 	pthread_join(thread, NULL);
 	end();

@@ -51,9 +51,11 @@ static void cut(void)
 static void not_utf8(void)
 {
 	static const struct { const char *from, *to; } known[] = {
-		{ "", "" }, { "a\xff" "b", "a?b" }, { "\x80", "?" }, { "\xc3", "?" }, { "\xc3(", "?(" },
+		{ "", "" }, { "a\xff" "b", "a?b" }, { "\x80", "?" }, { "\xc3", "?" },
+		{ "\xc3(", "?(" },
 		{ "\xc0\xaf", "??" }, { "\xe2\x82", "??" }, { "\xed\xa0\x80", "???" },
-		{ "\xe0\x80\x80", "???" }, { "\xf4\x90\x80\x80", "????" }, { "\xf8\x88\x80\x80\x80", "?????" },
+		{ "\xe0\x80\x80", "???" }, { "\xf4\x90\x80\x80", "????" },
+		{ "\xf8\x88\x80\x80\x80", "?????" },
 		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, { "\xed\x9f\xbf", "\xed\x9f\xbf" },
 		{ "\xc2\x80\xdf\xbf", "\xc2\x80\xdf\xbf" }, { "\xf0\x80\x80\x80", "????" },
 	};

@@ -27,7 +27,8 @@ static size_t frame(const uint8_t *data, size_t bytes, uint8_t *framed)
 	uint8_t *at = framed;
 
 	while (bytes) {
-		uint8_t head[4] = { data[0] & 0x80 ? data[0] : 0, 0, data[0] & 0x40 ? 0xff : 0, data[0] };
+		uint8_t head[4] = { data[0] & 0x80 ? data[0] : 0, 0, data[0] & 0x40 ? 0xff : 0,
+				   data[0] };
 		size_t count = data[0] < bytes ? data[0] : bytes - 1;
 
 		memcpy(at, head, 4);

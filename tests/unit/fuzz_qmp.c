@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	shutdown(pair[1], SHUT_WR);
 	if (!qmp_call(&qmp, "query-migrate", NULL, &answer, &fault))
 		json_decref(answer);
-	while (qmp_wait_event(&qmp, "MIGRATION", statuses, 1000, WATCH_NOTHING, &event, &fault) == 1)
+	while (qmp_wait_event(&qmp, "MIGRATION", statuses, 1000, WATCH_NOTHING, &event, &fault) ==
+	       1)
 		json_decref(event);
 	close(pair[0]);
 	close(pair[1]);

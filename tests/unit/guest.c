@@ -133,7 +133,8 @@ static json_int_t parameter(const char *name)
 
 static void set_capability(const char *name, bool on)
 {
-	CHECK(!qmp_call(&qmp, "migrate-set-capabilities", json_pack("{s:[{s:s,s:b}]}", "capabilities",
+	CHECK(!qmp_call(&qmp, "migrate-set-capabilities",
+			json_pack("{s:[{s:s,s:b}]}", "capabilities",
 		"capability", name, "state", on), NULL, &fault));
 }
 
@@ -192,7 +193,8 @@ static void agrees(const json_t *checks)
 		const char *name = json_string_value(json_object_get(check, "check"));
 
 		if (!json_is_true(json_object_get(check, "ok")) && strcmp(name, "ram"))
-			CHECK_TEXT(json_string_value(json_object_get(check, "detail")), "all is well");
+			CHECK_TEXT(json_string_value(json_object_get(check, "detail")),
+				   "all is well");
 	}
 	CHECK(json_array_size(checks) >= 13);
 }

@@ -103,7 +103,8 @@ static void copies(void)
 	CHECK(job_wait(job, version, &after, &result) == version + 2);
 	CHECK_TEXT(text_of(before, "phase"), "new");
 	CHECK_TEXT(text_of(after, "phase"), "precopy");
-	CHECK(json_integer_value(json_object_get(json_object_get(after, "progress"), "round")) == 3);
+	CHECK(json_integer_value(json_object_get(json_object_get(after, "progress"), "round")) ==
+	      3);
 	json_decref(before);
 	json_decref(after);
 	job_end(job, json_object());

@@ -138,12 +138,15 @@ static void *answer_commit(void *arg)
 		if (chan_accept(&chan, fd, &config.creds, &ignored))
 			continue;
 		if (!chan_receive(&chan, 5000, &question, &ignored)) {
-			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")), "commit");
+			CHECK_TEXT(json_string_value(json_object_get(question, "purpose")),
+				   "commit");
 			CHECK_TEXT(json_string_value(json_object_get(question, "ticket")), TICKET);
-			CHECK_TEXT(json_string_value(json_object_get(question, "boot_id")), BOOT_ID);
+			CHECK_TEXT(json_string_value(json_object_get(question, "boot_id")),
+				   BOOT_ID);
 			json_decref(question);
 			if (__atomic_add_fetch(&destination->asked, 1, __ATOMIC_SEQ_CST) > 1)
-				chan_send(&chan, json_loads(destination->answer, 0, NULL), &ignored);
+				chan_send(&chan, json_loads(destination->answer, 0, NULL),
+					  &ignored);
 		}
 		chan_close(&chan);
 	}
@@ -223,10 +226,13 @@ static void odd_entries(void)
 	repair();
 	CHECK(!entry_write("journal", "array", json_pack("[i]", 1), &fault));
 	CHECK(!entry_write("journal", "empty", json_object(), &fault));
-	CHECK(!entry_write("journal", "types", json_pack("{s:i,s:b}", "qmp", 1, "committed", 0), &fault));
-	CHECK(!entry_write("journal", "gone", json_pack("{s:s,s:b}", "qmp", "/run/gone", "committed", 0),
+	CHECK(!entry_write("journal", "types", json_pack("{s:i,s:b}", "qmp", 1, "committed", 0),
 			   &fault));
-	CHECK(!entry_write("journal", "nowhere", json_pack("{s:s,s:b}", "qmp", MONITOR, "committed", 1),
+	CHECK(!entry_write("journal", "gone",
+			   json_pack("{s:s,s:b}", "qmp", "/run/gone", "committed", 0),
+			   &fault));
+	CHECK(!entry_write("journal", "nowhere",
+			   json_pack("{s:s,s:b}", "qmp", MONITOR, "committed", 1),
 			   &fault));
 	run_file(RUN_DIR "/journal/torn.json", "{\"qmp\":\"" MONITOR);
 	played_start(&played, MONITOR, "postmigrate");
@@ -248,7 +254,8 @@ static void real_qemu(void)
 	pid = qemu_start(MONITOR, "");
 	CHECK(!qmp_open(&qmp, MONITOR, &fault));
 	CHECK(!qmp_call(&qmp, "cont", NULL, NULL, &fault));
-	CHECK(!qmp_call(&qmp, "migrate", json_pack("{s:s}", "uri", "exec:cat >/dev/null"), NULL, &fault));
+	CHECK(!qmp_call(&qmp, "migrate", json_pack("{s:s}", "uri", "exec:cat >/dev/null"), NULL,
+			&fault));
 	for (tries = 0; tries < 500; tries++) {
 		CHECK(!qmp_call(&qmp, "query-status", NULL, &answer, &fault));
 		if (!strcmp(json_string_value(json_object_get(answer, "status")), "postmigrate"))

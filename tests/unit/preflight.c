@@ -285,7 +285,8 @@ static void notes(void)
 /* QEMU would find that out only while the guest stands still. */
 static void vcpus(void)
 {
-	sink_refuses_waiting("vcpus", json_integer(4), "vcpus", "source has 2, destination 4", "-smp");
+	sink_refuses_waiting("vcpus", json_integer(4), "vcpus", "source has 2, destination 4",
+			     "-smp");
 }
 
 static void versions(void)
@@ -305,7 +306,8 @@ static void versions(void)
 		json_t *checks = json_array(), *offered = facts("running");
 		json_t *waiting = facts("inmigrate");
 
-		json_object_set_new(waiting, "qemu", json_pack("[i,i,i]", good[i][0], good[i][1], 0));
+		json_object_set_new(waiting, "qemu",
+				    json_pack("[i,i,i]", good[i][0], good[i][1], 0));
 		preflight_sink(checks, offered, waiting, 4 * GIB);
 		CHECK(!preflight_verdict(checks, &fault));
 		json_decref(offered);
@@ -316,7 +318,8 @@ static void versions(void)
 
 static void regions(void)
 {
-	sink_refuses_waiting("regions", json_pack("[{s:s,s:I}]", "id", "ram0", "bytes", (json_int_t)GIB),
+	sink_refuses_waiting("regions",
+			     json_pack("[{s:s,s:I}]", "id", "ram0", "bytes", (json_int_t)GIB),
 			     "regions", "source has 2 RAM regions, destination 1", "same -object");
 	sink_refuses_waiting("regions", json_pack("[{s:s,s:I},{s:s,s:I}]", "id", "ram0", "bytes",
 						  (json_int_t)GIB, "id", "other", "bytes",
@@ -356,7 +359,8 @@ static void disks(void)
 {
 	sink_refuses_waiting("disks", json_array(), "disks", "source has 1 disks, destination 0",
 			     "same disks");
-	sink_refuses_waiting("disks", json_pack("[{s:s,s:s,s:I}]", "device", "d0", "file", "/else.img",
+	sink_refuses_waiting("disks",
+			     json_pack("[{s:s,s:s,s:I}]", "device", "d0", "file", "/else.img",
 						"bytes", (json_int_t)GIB),
 			     "disks", "disk /vm.img has 8589934592 bytes, destination's /else.img has 1073741824",
 			     "same storage");

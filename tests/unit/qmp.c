@@ -141,7 +141,8 @@ static void answers(int fd, void *arg)
 	script_answer(fd, "query-status", "{\"status\":\"running\"}");
 	script_answer(fd, "query-block", "[]");
 	json_decref(script_hear(fd));
-	script_say(fd, "{\"id\":4,\"error\":{\"class\":\"GenericError\",\"desc\":\"not now\"}}\r\n");
+	script_say(fd,
+		   "{\"id\":4,\"error\":{\"class\":\"GenericError\",\"desc\":\"not now\"}}\r\n");
 	json_decref(script_hear(fd));
 	script_say(fd, "{\"id\":5,\"error\":{}}\r\n");
 	json_decref(script_hear(fd));
@@ -178,7 +179,8 @@ static void hears_arguments(int fd, void *arg)
 	script_greet(fd);
 	request = script_hear(fd);
 	CHECK_TEXT(json_string_value(json_object_get(request, "execute")), "qom-get");
-	CHECK_TEXT(json_string_value(json_object_get(json_object_get(request, "arguments"), "path")),
+	CHECK_TEXT(json_string_value(json_object_get(json_object_get(request, "arguments"),
+						     "path")),
 		   "/objects/\"a\"\n");
 	json_decref(request);
 	script_say(fd, "{\"return\":1,\"id\":2}\n");
@@ -187,7 +189,8 @@ static void hears_arguments(int fd, void *arg)
 static void arguments(void)
 {
 	must_open_to(hears_arguments, NULL);
-	CHECK(!qmp_call(&qmp, "qom-get", json_pack("{s:s}", "path", "/objects/\"a\"\n"), NULL, &fault));
+	CHECK(!qmp_call(&qmp, "qom-get", json_pack("{s:s}", "path", "/objects/\"a\"\n"), NULL,
+			&fault));
 	end();
 }
 
@@ -196,7 +199,8 @@ static void other_ids(int fd, void *arg)
 	(void)arg;
 	script_greet(fd);
 	json_decref(script_hear(fd));
-	script_say(fd, "{\"return\":\"old\",\"id\":1}\n{\"return\":\"none\"}\n{\"return\":\"text\",\"id\":\"2\"}\n"
+	script_say(fd,
+		   "{\"return\":\"old\",\"id\":1}\n{\"return\":\"none\"}\n{\"return\":\"text\",\"id\":\"2\"}\n"
 		   "{\"return\":\"new\",\"id\":3}\n{\"return\":\"ours\",\"id\":2}\n");
 }
 
@@ -219,7 +223,8 @@ static void events_first(int fd, void *arg)
 	(void)arg;
 	script_greet(fd);
 	json_decref(script_hear(fd));
-	script_say(fd, MIGRATION("setup") EVENT("STOP") MIGRATION("active") "{\"return\":{},\"id\":2}\n"
+	script_say(fd,
+		   MIGRATION("setup") EVENT("STOP") MIGRATION("active") "{\"return\":{},\"id\":2}\n"
 		   EVENT("RESUME"));
 	json_decref(script_hear(fd));
 	script_say(fd, MIGRATION("completed") "{\"return\":{},\"id\":3}\n");
@@ -231,7 +236,8 @@ static void is_event(int got, json_t *event, const char *name, const char *statu
 	CHECK(got == 1);
 	CHECK_TEXT(json_string_value(json_object_get(event, "event")), name);
 	if (status)
-		CHECK_TEXT(json_string_value(json_object_get(json_object_get(event, "data"), "status")),
+		CHECK_TEXT(json_string_value(json_object_get(json_object_get(event, "data"),
+							     "status")),
 			   status);
 	CHECK(json_integer_value(json_object_get(event, "arrived_ns")) > 0);
 	json_decref(event);
@@ -291,7 +297,8 @@ static void events_unasked(int fd, void *arg)
 	script_greet(fd);
 	script_say(fd, EVENT("A") EVENT("B"));
 	usleep(200000);
-	script_say(fd, EVENT("A") MIGRATION("active") "{\"return\":{},\"id\":77}\n" MIGRATION("failed"));
+	script_say(fd,
+		   EVENT("A") MIGRATION("active") "{\"return\":{},\"id\":77}\n" MIGRATION("failed"));
 	script_hear(fd);
 }
 
@@ -351,7 +358,8 @@ static void gone(void)
 	pthread_join(script.thread, NULL);
 	got = qmp_wait_event(&qmp, "STOP", NULL, 10000, WATCH_NOTHING, &event, &fault);
 	is_event(got, event, "STOP", NULL);
-	CHECK(qmp_wait_event(&qmp, "STOP", NULL, 10000, WATCH_NOTHING, &event, &fault) == -1 && !event);
+	CHECK(qmp_wait_event(&qmp, "STOP", NULL, 10000, WATCH_NOTHING, &event, &fault) == -1 &&
+	      !event);
 	CHECK_HAS(fault.text, "is gone");
 	CHECK(qmp_call(&qmp, "cont", NULL, NULL, &fault) == -1);
 	CHECK_HAS(fault.text, "is gone");
@@ -455,7 +463,8 @@ static void huge_lines(void)
 	end();
 
 	must_open_to(long_line, (void *)17L);
-	CHECK(qmp_wait_event(&qmp, "LONG", NULL, 15000, WATCH_NOTHING, &event, &fault) == -1 && !event);
+	CHECK(qmp_wait_event(&qmp, "LONG", NULL, 15000, WATCH_NOTHING, &event, &fault) == -1 &&
+	      !event);
 	CHECK_HAS(fault.text, "a line of more than");
 	end();
 }

@@ -92,7 +92,8 @@ static void migrate_to_pre_switchover(const char *capability)
 	CHECK(!qmp_call(&qmp, "migrate-set-capabilities", json_pack("{s:[{s:s,s:b},{s:s,s:b}]}",
 		"capabilities", "capability", "events", "state", 1, "capability", capability,
 		"state", 1), NULL, &fault));
-	CHECK(!qmp_call(&qmp, "migrate", json_pack("{s:s}", "uri", "exec:cat >/dev/null"), NULL, &fault));
+	CHECK(!qmp_call(&qmp, "migrate", json_pack("{s:s}", "uri", "exec:cat >/dev/null"), NULL,
+			&fault));
 	CHECK(qmp_wait_event(&qmp, "MIGRATION", waits, 10000, WATCH_NOTHING, &event, &fault) == 1);
 	json_decref(event);
 }
@@ -110,7 +111,8 @@ static void real_qemu(void)
 	status_is("running");
 
 	migrate_to_pre_switchover("pause-before-switchover");
-	CHECK(!qmp_call(&qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"), NULL,
+	CHECK(!qmp_call(&qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
+			NULL,
 			&fault));
 	CHECK(qmp_wait_event(&qmp, "MIGRATION", ends, 10000, WATCH_NOTHING, &event, &fault) == 1);
 	json_decref(event);

@@ -353,7 +353,8 @@ static void *pour(void *arg)
 	uint64_t done = 0;
 
 	while (done < flow->bytes) {
-		size_t piece = 1 + draw(&flow->seed, draw(&flow->seed, 4) ? 3000 : sizeof(data) - 1);
+		size_t piece = 1 + draw(&flow->seed,
+					draw(&flow->seed, 4) ? 3000 : sizeof(data) - 1);
 
 		if (piece > flow->bytes - done)
 			piece = flow->bytes - done;

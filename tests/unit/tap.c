@@ -109,7 +109,8 @@ static int tell(const struct test *test, unsigned int number, struct running *ru
 
 	tell_output(running->output, why);
 	if (WIFSIGNALED(status))
-		printf("# ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		printf("# ended by signal %d (%s)\n", WTERMSIG(status),
+		       strsignal(WTERMSIG(status)));
 	else if (code > 1 && code != EXIT_SKIP)
 		printf("# exit status %d: see the sanitizer's report above\n", code);
 	printf("%s %u %s%s%s\n", code && code != EXIT_SKIP ? "not ok" : "ok", number, test->name,

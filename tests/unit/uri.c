@@ -179,7 +179,8 @@ static void ranges(void)
 
 static void numbers(void)
 {
-	static const char *const bad[] = { "-1", "+1", " 1", "x", "0x10", "1e3", "1.5", "1k", "1 " };
+	static const char *const bad[] = { "-1", "+1", " 1", "x", "0x10", "1e3", "1.5", "1k",
+					  "1 " };
 	char text[64];
 	size_t i;
 
