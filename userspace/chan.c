@@ -110,6 +110,27 @@ static int verify(struct chan *chan, const char *host, struct fault *fault)
 	return -1;
 }
 
+/* GnuTLS times each read; who sends a byte now and then would never come to an end. */
+static int handshake(struct chan *chan)
+{
+	uint64_t deadline_ms = clock_ms() + CONNECT_MS, now_ms;
+	int err;
+
+	fcntl(chan->fd, F_SETFL, O_NONBLOCK);
+	while ((err = gnutls_handshake(chan->tls)) < 0 && !gnutls_error_is_fatal(err)) {
+		struct pollfd wait = { .fd = chan->fd, .events =
+				       gnutls_record_get_direction(chan->tls) ? POLLOUT : POLLIN };
+
+		now_ms = clock_ms();
+		if (now_ms >= deadline_ms)
+			return GNUTLS_E_TIMEDOUT;
+		if (err == GNUTLS_E_AGAIN)
+			poll(&wait, 1, (int)(deadline_ms - now_ms));
+	}
+	fcntl(chan->fd, F_SETFL, 0);
+	return err;
+}
+
 /* @host: that we connect to; NULL: we were connected to. */
 static int secure(struct chan *chan, const struct creds *creds, const char *host,
 		  struct fault *fault)
@@ -128,10 +149,7 @@ static int secure(struct chan *chan, const struct creds *creds, const char *host
 	if (server && creds->kind == CREDS_X509)
 		gnutls_certificate_server_set_request(chan->tls, GNUTLS_CERT_REQUIRE);
 	gnutls_transport_set_int(chan->tls, chan->fd);
-	gnutls_handshake_set_timeout(chan->tls, CONNECT_MS);
-	do {
-		err = gnutls_handshake(chan->tls);
-	} while (err < 0 && !gnutls_error_is_fatal(err));
+	err = handshake(chan);
 	if (err < 0)
 		return fail(fault, "%s: TLS: %s (is its key the same as ours?)", chan->peer,
 			    gnutls_strerror(err));
@@ -260,19 +278,23 @@ int chan_send(struct chan *chan, json_t *message, struct fault *fault)
 	char *text = json_dumps(message, JSON_COMPACT);
 	size_t bytes = text ? strlen(text) : 0;
 	char *frame = malloc(bytes + 4);
-	int err = -1;
+	uint32_t length = htonl(bytes);
+	int err = 0;
 
-	if (text && frame && bytes <= CHAN_MESSAGE_BYTES) {
-		uint32_t length = htonl(bytes);
-
+	json_decref(message);
+	if (!text || !frame) {
+		err = fail(fault, "what %s is to be told is not UTF-8", chan->peer);
+	} else if (bytes > CHAN_MESSAGE_BYTES) {
+		err = fail(fault, "%zu bytes for %s are too many for a message", bytes, chan->peer);
+	} else {
 		memcpy(frame, &length, 4);
 		memcpy(frame + 4, text, bytes);
-		err = chan_write(chan, frame, bytes + 4);
+		if (chan_write(chan, frame, bytes + 4))
+			err = fail(fault, "the connection to %s is lost", chan->peer);
 	}
 	free(frame);
 	free(text);
-	json_decref(message);
-	return err ? fail(fault, "the connection to %s is lost", chan->peer) : 0;
+	return err;
 }
 
 long chan_length(const uint8_t head[4])
@@ -302,6 +324,12 @@ static int read_all(struct chan *chan, void *data, size_t bytes, uint64_t deadli
 	return 0;
 }
 
+static int no_bytes(struct chan *chan, int err, struct fault *fault)
+{
+	return fail(fault, err > 0 ? "%s does not answer" : "the connection to %s is lost",
+		    chan->peer);
+}
+
 int chan_receive(struct chan *chan, int timeout_ms, json_t **message, struct fault *fault)
 {
 	uint64_t deadline_ms = timeout_ms < 0 ? UINT64_MAX : clock_ms() + timeout_ms;
@@ -315,8 +343,7 @@ int chan_receive(struct chan *chan, int timeout_ms, json_t **message, struct fau
 		chan_readable(chan, -1);
 	err = read_all(chan, head, sizeof(head), timeout_ms < 0 ? clock_ms() + 5000 : deadline_ms);
 	if (err)
-		return fail(fault, err > 0 ? "%s does not answer" : "the connection to %s is lost",
-			    chan->peer);
+		return no_bytes(chan, err, fault);
 	bytes = chan_length(head);
 	if (bytes < 0)
 		return fail(fault, "%s sent what is not a vmfastmig message", chan->peer);
@@ -327,6 +354,8 @@ int chan_receive(struct chan *chan, int timeout_ms, json_t **message, struct fau
 	if (!err)
 		*message = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
+	if (err)
+		return no_bytes(chan, err, fault);
 	if (json_is_object(*message))
 		return 0;
 	json_decref(*message);

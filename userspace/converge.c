@@ -10,9 +10,17 @@ void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int
 	*converge = (struct converge){ .downtime_ms = downtime_ms, .rounds_max = rounds_max };
 }
 
+/* @a * @b / @c, UINT64_MAX where that is more. */
+static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
+{
+	unsigned __int128 scaled = (unsigned __int128)a * b / c;
+
+	return scaled > UINT64_MAX ? UINT64_MAX : (uint64_t)scaled;
+}
+
 static uint64_t per_second(uint64_t bytes, uint64_t time_ns)
 {
-	return time_ns ? (uint64_t)((double)bytes * NSEC_PER_SEC / time_ns) : 0;
+	return time_ns ? scale(bytes, NSEC_PER_SEC, time_ns) : 0;
 }
 
 enum converge_verdict converge_round(struct converge *converge, uint64_t sent_bytes,
@@ -22,7 +30,7 @@ enum converge_verdict converge_round(struct converge *converge, uint64_t sent_by
 	if (sent_bytes >= RATE_BYTES || !converge->rate)
 		converge->rate = per_second(sent_bytes, time_ns);
 	converge->dirty_rate = per_second(dirty_bytes, time_ns);
-	converge->expected_ms = converge->rate ? dirty_bytes * 1000 / converge->rate :
+	converge->expected_ms = converge->rate ? scale(dirty_bytes, 1000, converge->rate) :
 				dirty_bytes ? UINT64_MAX : 0;
 
 	/* Less than a tenth better is no better. */

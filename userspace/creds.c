@@ -25,6 +25,8 @@ static int read_psk(struct creds *creds, const char *path, char *line, size_t by
 	colon = line ? strchr(line, ':') : NULL;
 	if (!colon || colon == line || colon - line >= (long)sizeof(creds->psk_user))
 		return fail(fault, "%s: the first line must be user:hexkey", path);
+	if (!strchr(line, '\n') && strlen(line) == bytes - 1)
+		return fail(fault, "%s: the key is too long", path);
 	memcpy(creds->psk_user, line, colon - line);
 	creds->psk_user[colon - line] = 0;
 	colon[strcspn(colon, "\r\n")] = 0;

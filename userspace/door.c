@@ -141,6 +141,8 @@ static int on_info(struct nlattr **tb, void *arg)
 {
 	json_t **info = arg;
 
+	if (!tb[VMFM_A_VERSION] || !tb[VMFM_A_WIRE_VERSION])
+		return 0;
 	*info = json_pack("{s:s,s:i}", "version", nla_get_string(tb[VMFM_A_VERSION]),
 			  "wire_version", (int)nla_get_u32(tb[VMFM_A_WIRE_VERSION]));
 	return 0;
@@ -160,7 +162,8 @@ static int on_region(struct nlattr **tb, void *arg)
 	json_t *region;
 
 	if (!tb[VMFM_A_REGION] ||
-	    nla_parse_nested(r, VMFM_A_REGION_MAX, tb[VMFM_A_REGION], NULL))
+	    nla_parse_nested(r, VMFM_A_REGION_MAX, tb[VMFM_A_REGION], NULL) ||
+	    !r[VMFM_A_REGION_NAME])
 		return 0;
 	region = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "name",
 			   nla_get_string(r[VMFM_A_REGION_NAME]),
@@ -217,6 +220,8 @@ static int on_made(struct nlattr **tb, void *arg)
 {
 	struct made *made = arg;
 
+	if (!tb[VMFM_A_SESSION_ID])
+		return 0;
 	made->id = nla_get_u32(tb[VMFM_A_SESSION_ID]);
 	if (made->bound && tb[VMFM_A_ADDR] &&
 	    (size_t)nla_len(tb[VMFM_A_ADDR]) <= sizeof(*made->bound))
@@ -282,6 +287,9 @@ static int on_session(struct nlattr **tb, void *arg)
 {
 	struct door_session *session = arg;
 
+	if (!tb[VMFM_A_SESSION_ID] || !tb[VMFM_A_ROLE] || !tb[VMFM_A_STATE] || !tb[VMFM_A_ERROR] ||
+	    !tb[VMFM_A_ERROR_TEXT])
+		return 0;
 	session->id = nla_get_u32(tb[VMFM_A_SESSION_ID]);
 	session->role = nla_get_u8(tb[VMFM_A_ROLE]);
 	session->state = nla_get_u8(tb[VMFM_A_STATE]);

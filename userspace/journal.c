@@ -52,7 +52,17 @@ static bool is_ours(json_t *entry, struct fault *fault)
 	}
 }
 
-static int repair(json_t *entry, struct fault *fault)
+/* Another migration of the guest may have begun while the destination was asked. */
+static bool is_current(const char *name, json_t *entry)
+{
+	json_t *now = entry_read(KIND, name);
+	bool same = now && json_equal(now, entry);
+
+	json_decref(now);
+	return same;
+}
+
+static int repair(const char *name, json_t *entry, struct fault *fault)
 {
 	const char *path = json_string_value(json_object_get(entry, "qmp"));
 	json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
@@ -61,6 +71,8 @@ static int repair(json_t *entry, struct fault *fault)
 
 	if (!path || !is_ours(entry, fault))
 		return -1;
+	if (!is_current(name, entry))
+		return fail(fault, "a later migration has taken over");
 	if (qmp_open(&qmp, path, fault))
 		return -1;
 	err = pid && qmp.pid != pid ? fail(fault, "another QEMU is at %s now", path) :
@@ -76,11 +88,12 @@ static void *repair_thread(void *arg)
 	char *name = arg;
 	json_t *entry = entry_read(KIND, name);
 
-	if (entry && repair(entry, &fault))
+	if (entry && repair(name, entry, &fault))
 		log_warn("left from before, %s: %s", name, fault.text);
 	else if (entry)
 		log_warn("left from before, %s: the guest goes on here", name);
-	entry_remove(KIND, name);
+	if (!entry || is_current(name, entry))
+		entry_remove(KIND, name);
 	json_decref(entry);
 	free(name);
 	return NULL;

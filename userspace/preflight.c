@@ -2,28 +2,30 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "preflight.h"
 
-__attribute__((format(printf, 4, 5)))
-static void add(json_t *checks, const char *check, bool ok, const char *format, ...)
+/* @remedy (may be NULL): what to do about it. */
+__attribute__((format(printf, 5, 6)))
+static void add(json_t *checks, const char *check, bool ok, const char *remedy,
+		const char *format, ...)
 {
-	char text[512], *remedy;
+	char *detail = NULL, *todo = strdup(ok || !remedy ? "" : remedy);
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	if (!todo || vasprintf(&detail, format, args) < 0)
+		abort();	/* a check that is lost would be one that was passed */
 	va_end(args);
-	text_to_utf8(text);	/* an array takes nothing else in, and a check would be lost */
-	/* "what is so; what to do about it" */
-	remedy = strstr(text, "; ");
-	if (remedy) {
-		*remedy = 0;
-		remedy = ok ? NULL : remedy + 2;
-	}
+	/* An array takes nothing else in. */
+	text_to_utf8(detail);
+	text_to_utf8(todo);
 	json_array_append_new(checks, json_pack("{s:s,s:b,s:s,s:s}", "check", check, "ok", ok,
-						"detail", text, "remedy", remedy ?: ""));
+						"detail", detail, "remedy", todo));
+	free(detail);
+	free(todo);
 }
 
 static const char *text_of(const json_t *facts, const char *key)
@@ -40,15 +42,14 @@ static void check_ram(json_t *checks, const json_t *facts, const char *side)
 
 	json_array_foreach(foreign, i, one)
 		add(checks, "ram", false,
-		    "%s: backend %s (%s): %s; use -object memory-backend-file,id=%s,mem-path=/dev/vmfastmig/NAME,share=on,align=2M,size=...",
-		    side, text_of(one, "id"), text_of(one, "type"), text_of(one, "why"),
-		    text_of(one, "id"));
+		    "use -object memory-backend-file,id=ID,mem-path=/dev/vmfastmig/NAME,share=on,align=2M,size=...",
+		    "%s: backend %s (%s): %s", side, text_of(one, "id"), text_of(one, "type"),
+		    text_of(one, "why"));
 	if (!json_array_size(foreign) && !json_array_size(json_object_get(facts, "regions")))
-		add(checks, "ram", false,
-		    "%s: no memory backend; give -machine memory-backend=ID one on /dev/vmfastmig",
-		    side);
+		add(checks, "ram", false, "give -machine memory-backend=ID one on /dev/vmfastmig",
+		    "%s: no memory backend", side);
 	else if (!json_array_size(foreign))
-		add(checks, "ram", true, "%s: %zu region(s) on vmfastmig files", side,
+		add(checks, "ram", true, NULL, "%s: %zu region(s) on vmfastmig files", side,
 		    json_array_size(json_object_get(facts, "regions")));
 }
 
@@ -61,46 +62,55 @@ void preflight_source(json_t *checks, const json_t *facts)
 	size_t i;
 
 	check_ram(checks, facts, "source");
-	add(checks, "state", ok, "source: guest is %s; it must be running or paused", status);
+	add(checks, "state", ok, "it must be running or paused", "source: guest is %s", status);
 	ok = !*migration || !strcmp(migration, "none") || !strcmp(migration, "completed") ||
 	     !strcmp(migration, "failed") || !strcmp(migration, "cancelled");
-	add(checks, "migration", ok,
-	    ok ? "source: no migration under way" :
-	    "source: a migration is %s already; wait for it or cancel it", migration);
+	add(checks, "migration", ok, "wait for it or cancel it",
+	    ok ? "source: no migration under way" : "source: a migration is %s already", migration);
 	json_array_foreach(blockers, i, reason)
-		add(checks, "blockers", false, "%s; remove what blocks", json_string_value(reason));
+		add(checks, "blockers", false, "remove what blocks", "%s",
+		    json_string_value(reason) ?: "?");
 	if (!json_array_size(blockers))
-		add(checks, "blockers", true, "source: no device blocks migration");
+		add(checks, "blockers", true, NULL, "source: no device blocks migration");
 }
 
 static void check_same(json_t *checks, const char *check, const json_t *offered,
 		       const json_t *waiting, const char *remedy)
 {
 	const char *theirs = text_of(offered, check), *ours = text_of(waiting, check);
-	bool same = !strcmp(theirs, ours);
 
-	if (same)
-		add(checks, check, true, "%s on both", ours);
+	if (!strcmp(theirs, ours))
+		add(checks, check, true, NULL, "%s on both", ours);
 	else
-		add(checks, check, false, "source has %s, destination %s; %s", theirs, ours, remedy);
+		add(checks, check, false, remedy, "source has %s, destination %s", theirs, ours);
 }
 
-static json_int_t integer_of(const json_t *object, const char *key)
+static void check_vcpus(json_t *checks, const json_t *offered, const json_t *waiting)
 {
-	return json_integer_value(json_object_get(object, key));
+	json_int_t from = json_integer_value(json_object_get(offered, "vcpus"));
+	json_int_t to = json_integer_value(json_object_get(waiting, "vcpus"));
+
+	add(checks, "vcpus", from == to, "give both the same -smp",
+	    "source has %" PRId64 ", destination %" PRId64, (int64_t)from, (int64_t)to);
 }
 
-/* The one of the same leaf, subleaf (none is 0) and register. */
 static json_t *find_word(const json_t *words, const json_t *like)
 {
-	json_t *word;
-	size_t i;
+	static const char *const keys[] = { "cpuid-input-eax", "cpuid-input-ecx", "cpuid-register" };
+	json_t *word, *is, *wanted;
+	size_t i, k;
 
-	json_array_foreach(words, i, word)
-		if (integer_of(word, "cpuid-input-eax") == integer_of(like, "cpuid-input-eax") &&
-		    integer_of(word, "cpuid-input-ecx") == integer_of(like, "cpuid-input-ecx") &&
-		    !strcmp(text_of(word, "cpuid-register"), text_of(like, "cpuid-register")))
+	json_array_foreach(words, i, word) {
+		for (k = 0; k < 3; k++) {
+			is = json_object_get(word, keys[k]);
+			wanted = json_object_get(like, keys[k]);
+			/* Many have no ECX, and none is not json_equal() to none. */
+			if ((is || wanted) && !json_equal(is, wanted))
+				break;
+		}
+		if (k == 3)
 			return word;
+	}
 	return NULL;
 }
 
@@ -111,19 +121,19 @@ static void check_features(json_t *checks, const json_t *offered, const json_t *
 	size_t i;
 
 	json_array_foreach(json_object_get(offered, "cpu_features"), i, word) {
-		json_int_t has = integer_of(find_word(ours, word), "features");
-		json_int_t wants = integer_of(word, "features");
+		json_int_t has = json_integer_value(json_object_get(find_word(ours, word), "features"));
+		json_int_t wants = json_integer_value(json_object_get(word, "features"));
 
 		if (!(wants & ~has))
 			continue;
-		add(checks, "cpu-features", false,
-		    "the destination's CPU lacks bits %#" PRIx64 " of CPUID %#" PRIx64 " %s; give both a named -cpu model that both hosts can run",
+		add(checks, "cpu-features", false, "give both a named -cpu model that both hosts can run",
+		    "the destination's CPU lacks bits %#" PRIx64 " of CPUID %#" PRIx64 " %s",
 		    (uint64_t)(wants & ~has),
-		    (uint64_t)integer_of(word, "cpuid-input-eax"),
+		    (uint64_t)json_integer_value(json_object_get(word, "cpuid-input-eax")),
 		    text_of(word, "cpuid-register"));
 		return;
 	}
-	add(checks, "cpu-features", true, "the destination has all the guest sees");
+	add(checks, "cpu-features", true, NULL, "the destination has all the guest sees");
 }
 
 static json_t *find_region(const json_t *facts, const char *id)
@@ -142,6 +152,16 @@ static json_int_t bytes_of(const json_t *region)
 	return json_integer_value(json_object_get(region, "bytes"));
 }
 
+static bool is_named_twice(const json_t *regions, const char *id)
+{
+	json_t *region;
+	size_t i, count = 0;
+
+	json_array_foreach(regions, i, region)
+		count += !strcmp(text_of(region, "id"), id);
+	return count > 1;
+}
+
 static void check_regions(json_t *checks, const json_t *offered, const json_t *waiting)
 {
 	json_t *theirs = json_object_get(offered, "regions");
@@ -150,25 +170,26 @@ static void check_regions(json_t *checks, const json_t *offered, const json_t *w
 	size_t i;
 
 	if (!ok)
-		add(checks, "regions", false,
-		    "source has %zu RAM regions, destination %zu; start both with the same -object options",
+		add(checks, "regions", false, "start both with the same -object options",
+		    "source has %zu RAM regions, destination %zu",
 		    json_array_size(theirs), json_array_size(ours));
 	json_array_foreach(theirs, i, region) {
 		const char *id = text_of(region, "id");
 		json_t *twin = find_region(waiting, id);
 
-		if (!twin)
-			add(checks, "regions", false,
-			    "region %s is not on the destination; start both with the same -object options",
-			    id);
+		bool twice = is_named_twice(theirs, id);
+
+		if (!twin || twice)
+			add(checks, "regions", false, "start both with the same -object options",
+			    "region %s is %s", id, twin ? "named twice" : "not on the destination");
 		else if (bytes_of(twin) != bytes_of(region))
-			add(checks, "regions", false,
-			    "region %s has %" PRId64 " bytes on the source, %" PRId64 " on the destination; start both with the same size",
+			add(checks, "regions", false, "start both with the same size",
+			    "region %s has %" PRId64 " bytes on the source, %" PRId64 " on the destination",
 			    id, (int64_t)bytes_of(region), (int64_t)bytes_of(twin));
-		ok = ok && twin && bytes_of(twin) == bytes_of(region);
+		ok = ok && twin && !twice && bytes_of(twin) == bytes_of(region);
 	}
 	if (ok)
-		add(checks, "regions", true, "same on both");
+		add(checks, "regions", true, NULL, "same on both");
 }
 
 static void check_disks(json_t *checks, const json_t *offered, const json_t *waiting)
@@ -179,22 +200,22 @@ static void check_disks(json_t *checks, const json_t *offered, const json_t *wai
 	bool ok = json_array_size(theirs) == json_array_size(ours);
 
 	if (!ok)
-		add(checks, "disks", false,
-		    "source has %zu disks, destination %zu; start both with the same disks",
-		    json_array_size(theirs), json_array_size(ours));
+		add(checks, "disks", false, "start both with the same disks",
+		    "source has %zu disks, destination %zu", json_array_size(theirs),
+		    json_array_size(ours));
 	json_array_foreach(theirs, i, disk) {
 		json_t *twin = json_array_get(ours, i);
 
 		if (!twin || bytes_of(disk) == bytes_of(twin))
 			continue;
 		ok = false;
-		add(checks, "disks", false,
-		    "disk %s has %" PRId64 " bytes, destination's %s has %" PRId64 "; both must be the same storage",
+		add(checks, "disks", false, "both must be the same storage",
+		    "disk %s has %" PRId64 " bytes, destination's %s has %" PRId64,
 		    text_of(disk, "file"), (int64_t)bytes_of(disk), text_of(twin, "file"),
 		    (int64_t)bytes_of(twin));
 	}
 	if (ok)
-		add(checks, "disks", true, "%zu, of equal size", json_array_size(theirs));
+		add(checks, "disks", true, NULL, "%zu, of equal size", json_array_size(theirs));
 }
 
 /* x-ignore-shared with a return path, late activation of disks: 7.2. */
@@ -211,8 +232,8 @@ static void check_version(json_t *checks, const json_t *offered, const json_t *w
 	json_int_t from = json_integer_value(json_array_get(theirs, 0));
 	json_int_t to = json_integer_value(json_array_get(ours, 0));
 
-	add(checks, "qemu", is_new_enough(theirs) && is_new_enough(ours),
-	    "source %" PRId64 ".%" PRId64 ", destination %" PRId64 ".%" PRId64 "; needed: 7.2 or newer",
+	add(checks, "qemu", is_new_enough(theirs) && is_new_enough(ours), "needed: 7.2 or newer",
+	    "source %" PRId64 ".%" PRId64 ", destination %" PRId64 ".%" PRId64,
 	    (int64_t)from, (int64_t)json_integer_value(json_array_get(theirs, 1)),
 	    (int64_t)to, (int64_t)json_integer_value(json_array_get(ours, 1)));
 }
@@ -225,10 +246,10 @@ void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting
 
 	check_ram(checks, waiting, "destination");
 	if (strcmp(status, "inmigrate"))
-		add(checks, "waiting", false,
-		    "destination: guest is %s; start it with -incoming defer", status);
+		add(checks, "waiting", false, "start it with -incoming defer",
+		    "destination: guest is %s", status);
 	else
-		add(checks, "waiting", true, "destination: waits for a migration");
+		add(checks, "waiting", true, NULL, "destination: waits for a migration");
 	check_version(checks, offered, waiting);
 	check_same(checks, "arch", offered, waiting, "a guest cannot change its architecture");
 	check_same(checks, "machine", offered, waiting,
@@ -236,21 +257,29 @@ void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting
 	check_same(checks, "cpu", offered, waiting,
 		   "give both the same -cpu, one that both hosts can run");
 	check_features(checks, offered, waiting);
+	check_vcpus(checks, offered, waiting);
 	check_regions(checks, offered, waiting);
 	check_disks(checks, offered, waiting);
 	if (wanted > free_bytes)
-		add(checks, "memory", false,
-		    "destination has %" PRIu64 " MiB free, the guest uses %" PRIu64 " MiB; free some, or raise the size option of /dev/vmfastmig",
+		add(checks, "memory", false, "free some, or raise the size option of /dev/vmfastmig",
+		    "destination has %" PRIu64 " MiB free, the guest uses %" PRIu64 " MiB",
 		    free_bytes >> 20, wanted >> 20);
 	else
-		add(checks, "memory", true, "destination has %" PRIu64 " MiB free, %" PRIu64 " MiB used",
-		    free_bytes >> 20, wanted >> 20);
+		add(checks, "memory", true, NULL,
+		    "destination has %" PRIu64 " MiB free, %" PRIu64 " MiB used", free_bytes >> 20, wanted >> 20);
 }
 
+/* A fault has its remedy behind "; ". */
 void preflight_note(json_t *checks, const char *check, int err, const struct fault *fault,
 		    const char *detail)
 {
-	add(checks, check, !err, "%s", err ? fault->text : detail);
+	const char *remedy = err ? strstr(fault->text, "; ") : NULL;
+
+	if (err)
+		add(checks, check, false, remedy ? remedy + 2 : NULL, "%.*s",
+		    (int)(remedy ? remedy - fault->text : (long)strlen(fault->text)), fault->text);
+	else
+		add(checks, check, true, NULL, "%s", detail);
 }
 
 int preflight_verdict(const json_t *checks, struct fault *fault)

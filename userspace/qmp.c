@@ -135,6 +135,7 @@ static int call(struct qmp *qmp, const char *command, json_t *arguments, int fd,
 		json_t **answer, struct fault *fault)
 {
 	json_t *request = json_pack("{s:s,s:i}", "execute", command, "id", ++qmp->last_id);
+	uint64_t deadline_ms = clock_ms() + ANSWER_MS, now_ms;
 	json_t *message, *error;
 	int err;
 
@@ -146,7 +147,9 @@ static int call(struct qmp *qmp, const char *command, json_t *arguments, int fd,
 	if (err)
 		return err;
 	for (;;) {
-		err = receive(qmp, ANSWER_MS, WATCH_NOTHING, &message, fault);
+		now_ms = clock_ms();
+		err = receive(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0,
+			      WATCH_NOTHING, &message, fault);
 		if (err < 0)
 			return -1;
 		if (!err)
@@ -282,6 +285,7 @@ int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
 	socklen_t bytes = sizeof(peer);
 
 	memset(qmp, 0, sizeof(*qmp));
+	qmp->fd = -1;
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return fail(fault, "%s: too long for a socket's path", path);
 	strcpy(addr.sun_path, path);

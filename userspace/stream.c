@@ -107,8 +107,11 @@ static void *pump(void *arg)
 	while (!atomic_load(&stream->stop)) {
 		bool pending = fds[1].fd >= 0 && chan_readable(stream->chan, 0);
 
-		if (poll(fds, 3, pending ? 0 : -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, pending ? 0 : -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			break;
+		}
 		if ((fds[2].revents & POLLIN) && read(stream->wake, &count, sizeof(count)) < 0)
 			break;
 		if (release_held(stream) || release_return(stream))
@@ -130,7 +133,12 @@ int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source
 	stream->wake = eventfd(0, EFD_CLOEXEC);
 	stream->running = stream->wake >= 0 &&
 			  !pthread_create(&stream->thread, NULL, pump, stream);
-	return stream->running ? 0 : fail(fault, "cannot start a thread: %s", strerror(errno));
+	if (stream->running)
+		return 0;
+	if (stream->wake >= 0)
+		close(stream->wake);
+	close(qemu);
+	return fail(fault, "cannot start a thread for QEMU's stream");
 }
 
 static void wake(struct stream *stream)

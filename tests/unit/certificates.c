@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,15 +81,19 @@ void authority_write(const struct authority *authority, const char *dir)
 }
 
 void authority_issue(const struct authority *authority, const char *dir, const char *who,
-		     const char *purpose, time_t expires)
+		     const struct issue *issue)
 {
 	gnutls_x509_privkey_t key = make_key();
-	gnutls_x509_crt_t certificate = make_certificate(who, key, expires);
+	gnutls_x509_crt_t certificate = make_certificate(who, key, issue->expires);
 	gnutls_datum_t pem;
+	struct in_addr in;
 
+	inet_pton(AF_INET, issue->address ? issue->address : "127.0.0.1", &in);
+	need(gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_IPADDRESS, &in, sizeof(in),
+						  GNUTLS_FSAN_SET));
 	need(gnutls_x509_crt_set_basic_constraints(certificate, 0, -1));
 	need(gnutls_x509_crt_set_key_usage(certificate, GNUTLS_KEY_DIGITAL_SIGNATURE));
-	need(gnutls_x509_crt_set_key_purpose_oid(certificate, purpose, 0));
+	need(gnutls_x509_crt_set_key_purpose_oid(certificate, issue->purpose, 0));
 	need(gnutls_x509_crt_sign2(certificate, authority->certificate, authority->key,
 				   GNUTLS_DIG_SHA256, 0));
 	need(gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &pem));
@@ -101,7 +106,11 @@ void authority_issue(const struct authority *authority, const char *dir, const c
 
 void authority_fill(const struct authority *authority, const char *dir)
 {
+	time_t hour = time(NULL) + 3600;
+
 	authority_write(authority, dir);
-	authority_issue(authority, dir, "server", GNUTLS_KP_TLS_WWW_SERVER, time(NULL) + 3600);
-	authority_issue(authority, dir, "client", GNUTLS_KP_TLS_WWW_CLIENT, time(NULL) + 3600);
+	authority_issue(authority, dir, "server",
+			&(struct issue){ .purpose = GNUTLS_KP_TLS_WWW_SERVER, .expires = hour });
+	authority_issue(authority, dir, "client",
+			&(struct issue){ .purpose = GNUTLS_KP_TLS_WWW_CLIENT, .expires = hour });
 }

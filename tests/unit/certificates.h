@@ -16,9 +16,15 @@ void authority_free(struct authority *authority);
 
 /* DIR/ca-cert.pem */
 void authority_write(const struct authority *authority, const char *dir);
-/* DIR/WHO-cert.pem and WHO-key.pem; @purpose: GNUTLS_KP_TLS_WWW_SERVER or _CLIENT. */
+struct issue {
+	const char *purpose;	/* GNUTLS_KP_TLS_WWW_SERVER or _CLIENT */
+	time_t expires;
+	const char *address;	/* IPv4 address it is for; NULL: 127.0.0.1 */
+};
+
+/* DIR/WHO-cert.pem and WHO-key.pem */
 void authority_issue(const struct authority *authority, const char *dir, const char *who,
-		     const char *purpose, time_t expires);
+		     const struct issue *issue);
 /* All five files of creds_load_x509(), good for an hour. */
 void authority_fill(const struct authority *authority, const char *dir);
 

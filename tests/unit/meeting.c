@@ -104,3 +104,66 @@ void meeting_psk(struct creds *creds, const char *user, const char *key)
 	if (creds_load_psk(creds, scratch_file(name, line, 0600), &fault))
 		tap_give_up(fault.text);
 }
+
+/* {"x": text of that many bytes}, of @bytes altogether */
+json_t *meeting_message(size_t bytes)
+{
+	char *text = malloc(bytes);
+	json_t *message;
+
+	memset(text, 'x', bytes);
+	message = json_pack("{s:s#}", "x", text, (int)(bytes - strlen("{\"x\":\"\"}")));
+	free(text);
+	return message;
+}
+
+struct sending {
+	struct chan *chan;
+	size_t bytes;
+};
+
+static void *sender(void *arg)
+{
+	struct sending *sending = arg;
+	struct fault ignored;
+
+	CHECK(!chan_send(sending->chan, meeting_message(sending->bytes), &ignored));
+	return NULL;
+}
+
+void meeting_pass(struct chan *from, struct chan *to, size_t bytes)
+{
+	struct sending sending = { .chan = from, .bytes = bytes };
+	struct fault fault;
+	pthread_t thread;
+	json_t *message;
+	char *text;
+
+	CHECK(!pthread_create(&thread, NULL, sender, &sending));
+	CHECK(!chan_receive(to, 5000, &message, &fault));
+	pthread_join(thread, NULL);
+	text = json_dumps(message, JSON_COMPACT);
+	CHECK(text && strlen(text) == bytes);
+	free(text);
+	json_decref(message);
+}
+
+void meeting_pass_all(struct meeting *meeting)
+{
+	static const size_t sizes[] = { 8, 100, 16384, 16385, 65536, CHAN_MESSAGE_BYTES };
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		meeting_pass(&meeting->client, &meeting->server, sizes[i]);
+		meeting_pass(&meeting->server, &meeting->client, sizes[i]);
+	}
+}
+
+void meeting_must(struct meeting *meeting)
+{
+	meet(meeting);
+	if (meeting->client_err)
+		tap_give_up(meeting->client_fault.text);
+	if (meeting->server_err)
+		tap_give_up(meeting->server_fault.text);
+}

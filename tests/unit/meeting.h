@@ -15,7 +15,16 @@ struct meeting {
 
 /* Connects and accepts; both have ended when it returns. */
 void meet(struct meeting *meeting);
+/* The same; where they do not come together the test is over. */
+void meeting_must(struct meeting *meeting);
 void part(struct meeting *meeting);
+
+/* {"x": text}, of @bytes altogether */
+json_t *meeting_message(size_t bytes);
+/* One of that size goes from one to the other. */
+void meeting_pass(struct chan *from, struct chan *to, size_t bytes);
+/* Of many sizes, both ways. */
+void meeting_pass_all(struct meeting *meeting);
 
 /* A listening socket on @host, any port. -1: there is no such address here. */
 int meeting_listen(const char *host, uint16_t *port);

@@ -9,8 +9,10 @@
 
 #include "scratch.h"
 
-static char dir[64];
-static pid_t owner;
+static void name_dir(char dir[64], pid_t pid)
+{
+	snprintf(dir, 64, "/tmp/vmfastmig-unit-%d", (int)pid);
+}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -20,21 +22,26 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static void remove_dir(void)
+void scratch_remove(pid_t pid)
 {
-	if (getpid() == owner)
-		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	char dir[64];
+
+	name_dir(dir, pid);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *scratch_dir(void)
 {
+	static char dir[64];
+	static pid_t owner;
+
 	if (owner == getpid())
 		return dir;
-	strcpy(dir, "/tmp/vmfastmig-unit-XXXXXX");
-	if (!mkdtemp(dir))
-		abort();
 	owner = getpid();
-	atexit(remove_dir);
+	name_dir(dir, owner);
+	scratch_remove(owner);
+	if (mkdir(dir, 0700))
+		abort();
 	return dir;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "tap.h"
 
 #define EXIT_SKIP	4
@@ -84,6 +85,7 @@ static void reap(struct running *running, unsigned int count)
 	for (i = 0; i < count; i++)
 		if (running[i].pid == pid)
 			running[i].status = status;
+	scratch_remove(pid);
 }
 
 /* Every line of a test's own begins with #: none is taken for a verdict. */
