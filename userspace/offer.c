@@ -487,7 +487,11 @@ static int commit(struct offer *offer, struct fault *fault)
 	uint64_t start_ns;
 	json_t *message;
 
-	if (next_message(offer, "commit", LOAD_MS, &message, fault))
+	if (next_message(offer, "ready", LOAD_MS, &message, fault))
+		return -1;
+	json_decref(message);
+	if (chan_send(offer->control, json_pack("{s:b}", "ready", 1), fault) ||
+	    next_message(offer, "commit", LOAD_MS, &message, fault))
 		return -1;
 	json_decref(message);
 	start_ns = clock_ns();

@@ -28,6 +28,7 @@ static const struct {
 	{ "final-round", source_final },
 	{ "device-state", source_device_state },
 	{ "hand-over", source_hand_over },
+	{ "ready", source_ready },
 	{ "commit", source_commit },
 };
 

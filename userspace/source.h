@@ -61,6 +61,7 @@ int source_switchover(struct source *source, struct fault *fault);
 int source_final(struct source *source, struct fault *fault);
 int source_device_state(struct source *source, struct fault *fault);
 int source_hand_over(struct source *source, struct fault *fault);
+int source_ready(struct source *source, struct fault *fault);
 int source_commit(struct source *source, struct fault *fault);
 /* undo.c: adds to the fault where the guest could not be brought back. */
 void source_undo(struct source *source, struct fault *fault);

@@ -168,6 +168,19 @@ int source_hand_over(struct source *source, struct fault *fault)
 	return wait_status(source, "completed", SOURCE_ANSWER_MS, fault);
 }
 
+/*
+ * A peer that died is not known to be dead for seconds, and a commit sent to it
+ * would give the guest to nobody. It answers now, or the guest stays ours.
+ */
+int source_ready(struct source *source, struct fault *fault)
+{
+	if (job_cancelled(source->job) || chan_readable(&source->control, 0))
+		return source_why(source, fault);
+	if (chan_send(&source->control, json_pack("{s:b}", "ready", 1), fault))
+		return -1;
+	return source_expect(source, "ready", CHAN_SILENCE_MS, fault);
+}
+
 static void read_downtime(struct source *source)
 {
 	struct fault ignored;
