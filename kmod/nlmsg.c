@@ -122,6 +122,7 @@ int vmfm_nl_put_session(struct sk_buff *skb, struct vmfm_session *session)
 /* The name is told as it is now; a file whose name is gone has none. */
 static int put_name(struct sk_buff *skb, struct inode *inode)
 {
+	const char *name = "";
 	struct dentry *dentry;
 	int err;
 
@@ -131,12 +132,15 @@ static int put_name(struct sk_buff *skb, struct inode *inode)
 	 */
 	spin_lock(&inode->i_lock);
 	dentry = hlist_entry_safe(inode->i_dentry.first, struct dentry, d_u.d_alias);
-	if (dentry)
-		spin_lock(&dentry->d_lock);
-	err = nla_put_string(skb, VMFM_A_REGION_NAME, dentry && !d_unhashed(dentry) ?
-			     (const char *)dentry->d_name.name : "");
-	if (dentry)
-		spin_unlock(&dentry->d_lock);
+	if (!dentry) {
+		spin_unlock(&inode->i_lock);
+		return nla_put_string(skb, VMFM_A_REGION_NAME, name);
+	}
+	spin_lock(&dentry->d_lock);
+	if (!d_unhashed(dentry))
+		name = dentry->d_name.name;
+	err = nla_put_string(skb, VMFM_A_REGION_NAME, name);
+	spin_unlock(&dentry->d_lock);
 	spin_unlock(&inode->i_lock);
 	return err;
 }
