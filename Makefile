@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 B := $(CURDIR)/build
 KB := $(B)/kmod/$(KVER)
 
-.PHONY: help deps all modules userspace install check demo bench-link clean
+.PHONY: help deps all modules userspace install check check-debug demo bench-link clean
 
 help:
 	@echo 'make deps       install what is missing to build and test (Debian, root)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make modules    the module: build/kmod/KVER/vmfastmig.ko'
 	@echo 'make userspace  vmfastmigd and vmfastmig: build/userspace/'
 	@echo 'make check      all tests (SUITES="static unit kernel migrate")'
+	@echo 'make check-debug the in-host tests and failing allocations on a debug kernel'
 	@echo 'make install    daemon, command, man pages, unit: PREFIX, DESTDIR (module: DKMS)'
 	@echo 'make bench-link what a migration costs on the rig: N=3, JSON=path'
 	@echo 'make demo       two emulated hosts, a guest, a migration there and back'
@@ -37,6 +38,9 @@ install:
 
 check: deps
 	@KVER=$(KVER) tests/run $(SUITES)
+
+check-debug: deps
+	@KVER=$(KVER) tests/run debug
 
 demo: deps
 	@KVER=$(KVER) tests/demo

@@ -372,8 +372,9 @@ int vmfm_session_new(const struct vmfm_session_spec *spec, u32 portid,
 	if (session->role == VMFM_ROLE_SINK) {
 		err = vmfm_xport_listen(session);
 		if (err) {
-			VMFM_ERR_MSG(extack, "cannot listen at %pISpc: %s",
-					   &session->addr, "no RDMA device has this address, or the port is taken");
+			VMFM_ERR_MSG(extack, "cannot listen at %pISpc: error %d: %s", &session->addr, err,
+				     err == -ENOMEM ? "no memory" :
+				     "no RDMA device has this address, or the port is taken");
 			goto release;
 		}
 	}
