@@ -59,6 +59,7 @@ struct vmfm_xport {
 
 	struct completion cm_done;	/* source: the step of connecting ended */
 	int cm_error;
+	bool established;
 	atomic_t taken;			/* sink: the one connection was accepted */
 	bool closing;
 

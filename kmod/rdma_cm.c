@@ -346,9 +346,12 @@ static int on_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 	switch (event->event) {
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
 		return on_connect_request(id, &event->param.conn);
+	case RDMA_CM_EVENT_ESTABLISHED:
+		WRITE_ONCE(xport->established, true);
+		step_ended(xport, 0);
+		break;
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:
-	case RDMA_CM_EVENT_ESTABLISHED:
 		step_ended(xport, 0);
 		break;
 	case RDMA_CM_EVENT_REJECTED:
