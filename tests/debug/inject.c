@@ -111,9 +111,10 @@ static void each_fault(struct __test_metadata *_metadata, struct pair *pair,
 	} while ((nth == 1 || struck) && nth <= FAULTS_MAX);
 	TH_LOG("%u allocations, %u of them end the call", nth - 2, errors);
 	EXPECT_FALSE(struck);
+	if (trial->survives)
+		return;		/* it may need no memory at all */
 	EXPECT_GT(nth, 2);
-	if (!trial->survives)
-		EXPECT_GT(errors, 0);
+	EXPECT_GT(errors, 0);
 }
 
 static const char *second_dir(struct pair *pair)
