@@ -31,7 +31,6 @@
 #define ANSWER_MS	30000
 #define LOAD_MS		60000
 #define THANKS_MS	5000
-#define STREAM_NAME	"vmfastmig"
 #define NO_LIMIT	-1
 
 /* One offer that is being served. */
@@ -382,29 +381,16 @@ static int next_message(struct offer *offer, const char *want, int timeout_ms,
 	return err;
 }
 
-/* QEMU reads its stream from one end of a socket pair, we have the other. */
-static int give_stream(struct offer *offer, struct fault *fault)
-{
-	int pair[2], err;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return fail(fault, "no socket pair: %s", strerror(errno));
-	err = qmp_give_fd(&offer->sink->qmp, STREAM_NAME, pair[1], fault);
-	close(pair[1]);
-	if (err)
-		close(pair[0]);
-	return err ? err : stream_start(&offer->stream, pair[0], &offer->data, false, fault);
-}
-
 static int begin_loading(struct offer *offer, struct fault *fault)
 {
 	struct qmp *qmp = &offer->sink->qmp;
 
-	if (wait_data(offer, fault) || give_stream(offer, fault))
+	if (wait_data(offer, fault) ||
+	    stream_give(&offer->stream, qmp, &offer->data, false, fault))
 		return -1;
 	offer->loading = true;
 	if (qmp_call(qmp, "stop", NULL, NULL, fault) ||
-	    qmp_call(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" STREAM_NAME), NULL,
+	    qmp_call(qmp, "migrate-incoming", json_pack("{s:s}", "uri", STREAM_URI), NULL,
 		     fault))
 		return -1;
 	return chan_send(offer->control, json_pack("{s:b}", "listening", 1), fault);

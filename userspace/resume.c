@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "guest.h"
 #include "resume.h"
 
 #define RESUME_MS 60000
@@ -15,13 +16,9 @@
 const char *resume_status(struct qmp *qmp, char *status, size_t bytes)
 {
 	struct fault ignored;
-	json_t *answer = NULL;
-	const char *is = NULL;
 
-	if (!qmp_call(qmp, "query-status", NULL, &answer, &ignored))
-		is = json_string_value(json_object_get(answer, "status"));
-	snprintf(status, bytes, "%s", is ? is : qmp_is_gone(qmp) ? "gone" : "unknown");
-	json_decref(answer);
+	if (guest_status(qmp, status, bytes, &ignored))
+		snprintf(status, bytes, "%s", qmp_is_gone(qmp) ? "gone" : "unknown");
 	return status;
 }
 

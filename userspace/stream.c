@@ -141,6 +141,20 @@ int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source
 	return fail(fault, "cannot start a thread for QEMU's stream");
 }
 
+int stream_give(struct stream *stream, struct qmp *qmp, struct chan *chan, bool source,
+		struct fault *fault)
+{
+	int pair[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return fail(fault, "no socket pair: %s", strerror(errno));
+	err = qmp_give_fd(qmp, strchr(STREAM_URI, ':') + 1, pair[1], fault);
+	close(pair[1]);
+	if (err)
+		close(pair[0]);
+	return err ? err : stream_start(stream, pair[0], chan, source, fault);
+}
+
 static void wake(struct stream *stream)
 {
 	uint64_t one = 1;

@@ -22,7 +22,9 @@
 #include <stdint.h>
 
 #include "chan.h"
+#include "qmp.h"
 
+#define STREAM_URI "fd:vmfastmig"	/* to QEMU, after stream_give() */
 #define STREAM_RETURN_BYTES 65536
 
 struct stream {
@@ -40,6 +42,9 @@ struct stream {
 	size_t back_bytes;
 };
 
+/* Gives QEMU one end of a socket pair and starts with the other. */
+int stream_give(struct stream *stream, struct qmp *qmp, struct chan *chan, bool source,
+		struct fault *fault);
 /* Takes over @qemu, a connected socket; @chan stays the caller's. */
 int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source,
 		 struct fault *fault);

@@ -4,10 +4,7 @@
  * and waits in pre-switchover; the last of RAM goes; the device state goes; the
  * destination has loaded it all; QEMU here completes; the commit is said.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "commit.h"
@@ -16,21 +13,6 @@
 #define FINAL_MS	10000
 #define LOAD_MS		60000
 #define COMMIT_AGAIN_MS	60000
-#define STREAM_NAME	"vmfastmig"
-
-/* QEMU writes its stream into one end of a socket pair, we have the other. */
-static int give_stream(struct source *source, struct fault *fault)
-{
-	int pair[2], err;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return fail(fault, "no socket pair: %s", strerror(errno));
-	err = qmp_give_fd(&source->qmp, STREAM_NAME, pair[1], fault);
-	close(pair[1]);
-	if (err)
-		close(pair[0]);
-	return err ? err : stream_start(&source->stream, pair[0], &source->data, true, fault);
-}
 
 /* -1 when QEMU's migration ended otherwise. */
 static int wait_status(struct source *source, const char *want, int timeout_ms,
@@ -99,13 +81,14 @@ int source_switchover(struct source *source, struct fault *fault)
 		      json_pack("{s:b,s:b}", "switchover", 1, "paused",
 				source->uri->options.paused || !source->was_running), fault) ||
 	    source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ||
-	    write_journal(source, false, fault) || give_stream(source, fault) ||
+	    write_journal(source, false, fault) ||
+	    stream_give(&source->stream, &source->qmp, &source->data, true, fault) ||
 	    catch_up(source, fault))
 		return -1;
 	qmp_drop_events(&source->qmp, "MIGRATION");
 	qmp_drop_events(&source->qmp, "STOP");
 	source->migrating = true;
-	if (qmp_call(&source->qmp, "migrate", json_pack("{s:s}", "uri", "fd:" STREAM_NAME), NULL,
+	if (qmp_call(&source->qmp, "migrate", json_pack("{s:s}", "uri", STREAM_URI), NULL,
 		     fault))
 		return -1;
 	return wait_status(source, "pre-switchover", SOURCE_ANSWER_MS, fault);
