@@ -4,7 +4,8 @@
 guest_parse() {
 	RAM=256M VCPUS=1 BACKENDS=() MEMDEV=vmfastmig DISKS=() BALLOON='' INCOMING='' PAUSED=''
 	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_VHOST=yes
-	GUEST_KVER=$KVER QEMU=qemu-system-x86_64 MACHINE=pc CPU=host EXTRA=''
+	GUEST_KVER=$KVER MACHINE=pc CPU=host EXTRA=''
+	QEMU=$(qemu_path "${QEMU:-qemu-system-x86_64}") || exit 1
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--incoming) INCOMING=yes ;;
@@ -36,7 +37,7 @@ guest_parse_value() {
 	--initrd) GUEST_INITRD=$(realpath "$2") ;;
 	--append) GUEST_APPEND=$2 ;;
 	--kver) GUEST_KVER=$2 ;;
-	--qemu) QEMU=$2 ;;
+	--qemu) QEMU=$(qemu_path "$2") || exit 1 ;;
 	--machine) MACHINE=$2 ;;
 	--cpu) CPU=$2 ;;
 	--extra) EXTRA=$2 ;;
