@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "job.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -51,12 +52,14 @@ struct job *job_new(enum job_role role, const char *qmp_path, struct fault *faul
 	job->role = role;
 	job->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	job->refs = 2;		/* the caller's and the table's */
+	job->marks = json_object();
 	if (job->stop_fd >= 0 && !list_job(job, qmp_path))
 		return job;
 	fail(fault, job->stop_fd < 0 ? "no descriptor left" :
 	     "a migration of this guest is under way already; see: vmfastmig status");
 	if (job->stop_fd >= 0)
 		close(job->stop_fd);
+	json_decref(job->marks);
 	free(job);
 	return NULL;
 }
@@ -87,6 +90,7 @@ static void put_locked(struct job *job)
 		return;
 	json_decref(job->state);
 	json_decref(job->result);
+	json_decref(job->marks);
 	close(job->stop_fd);
 	free(job);
 }
@@ -107,8 +111,16 @@ void job_set(struct job *job, const char *key, json_t *value)
 	pthread_mutex_unlock(&lock);
 }
 
+void job_mark(struct job *job, const char *name, uint64_t ns)
+{
+	pthread_mutex_lock(&lock);
+	json_object_set_new(job->marks, name, json_integer(ns));
+	pthread_mutex_unlock(&lock);
+}
+
 void job_phase(struct job *job, const char *phase)
 {
+	job_mark(job, phase, clock_ns());
 	job_set(job, "phase", json_string(phase));
 }
 
@@ -119,6 +131,7 @@ void job_end(struct job *job, json_t *result)
 	pthread_mutex_lock(&lock);
 	job->result = result ? result : json_pack("{s:b,s:s}", "completed", 0, "error",
 						  "no memory for the result");
+	json_object_set(job->result, "marks_ns", job->marks);
 	job->version++;
 	for (at = &jobs; *at && *at != job; at = &(*at)->next)
 		;

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "fault.h"
 
@@ -23,6 +24,7 @@ struct job {
 	/* under the table's lock */
 	json_t *state;		/* {"id","role","guest","phase","qmp",...} as status tells it */
 	json_t *result;		/* set once, at the end */
+	json_t *marks;		/* of the result: when a phase began and what else was marked */
 	unsigned int version;	/* counts changes of state and result */
 };
 
@@ -35,6 +37,8 @@ void job_get(struct job *job);
 struct job *job_find(unsigned int id);
 void job_put(struct job *job);
 
+/* The result tells when: CLOCK_MONOTONIC, in "marks_ns". A phase is marked by its name. */
+void job_mark(struct job *job, const char *name, uint64_t ns);
 void job_phase(struct job *job, const char *phase);
 /* Takes over @value. */
 void job_set(struct job *job, const char *key, json_t *value);

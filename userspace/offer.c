@@ -414,6 +414,8 @@ static int wait_loaded(struct offer *offer, struct fault *fault)
 			json_decref(message);
 		return -1;
 	}
+	job_mark(offer->sink->job, "received", atomic_load(&offer->stream.forward_ns));
+	job_mark(offer->sink->job, "loaded", clock_ns());
 	completed = !strcmp(json_string_value(json_object_get(json_object_get(event, "data"),
 							      "status")), "completed");
 	json_decref(event);
@@ -481,9 +483,11 @@ static int commit(struct offer *offer, struct fault *fault)
 		return -1;
 	json_decref(message);
 	start_ns = clock_ns();
+	job_mark(offer->sink->job, "committed", start_ns);
 	offer->committed = true;
 	if (run_guest(offer, fault))
 		return -1;
+	job_mark(offer->sink->job, "resumed", clock_ns());
 	tell_resumed(offer, start_ns);
 	guest_restore_settings(&offer->sink->qmp, offer->settings);
 	offer->settings = NULL;

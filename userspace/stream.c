@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "stream.h"
 
 #define PIECE_BYTES 65536
@@ -44,6 +45,12 @@ static int release_held(struct stream *stream)
 	return chan_write(stream->chan, &stream->held, 1);
 }
 
+static void note_forward(struct stream *stream, size_t bytes)
+{
+	atomic_fetch_add(&stream->forward_bytes, bytes);
+	atomic_store(&stream->forward_ns, clock_ns());
+}
+
 static int from_qemu(struct stream *stream)
 {
 	char data[PIECE_BYTES];
@@ -51,10 +58,10 @@ static int from_qemu(struct stream *stream)
 
 	if (got <= 0)
 		return -1;
-	atomic_fetch_add(&stream->forward_bytes, got);
-	if (stream->source)
-		return forward_gated(stream, data, got);
-	return chan_write(stream->chan, data, got);
+	if (!stream->source)
+		return chan_write(stream->chan, data, got);
+	note_forward(stream, got);
+	return forward_gated(stream, data, got);
 }
 
 static int release_return(struct stream *stream)
@@ -74,8 +81,10 @@ static int from_peer(struct stream *stream)
 
 	if (got <= 0)
 		return -1;
-	if (!stream->source)
+	if (!stream->source) {
+		note_forward(stream, got);
 		return write_all(stream->qemu, data, got);
+	}
 	if (stream->back_bytes + got > sizeof(stream->back))
 		return -1;	/* a return path says a few bytes a section; this is none */
 	memcpy(stream->back + stream->back_bytes, data, got);

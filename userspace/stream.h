@@ -35,7 +35,7 @@ struct stream {
 	bool source;
 	int wake;			/* eventfd */
 	atomic_bool gate_open, return_open, stop;
-	atomic_ullong forward_bytes;
+	atomic_ullong forward_bytes, forward_ns;	/* and when the last of them came by */
 	char held;			/* source: the newest byte */
 	bool holds;
 	char back[STREAM_RETURN_BYTES];	/* source: the return path held back */

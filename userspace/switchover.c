@@ -147,6 +147,7 @@ int source_hand_over(struct source *source, struct fault *fault)
 {
 	if (job_cancelled(source->job))
 		return fail(fault, "cancelled");
+	job_mark(source->job, "saved", atomic_load(&source->stream.forward_ns));
 	stream_open_return(&source->stream);
 	return wait_status(source, "completed", SOURCE_ANSWER_MS, fault);
 }
@@ -196,6 +197,7 @@ int source_commit(struct source *source, struct fault *fault)
 		outcome = commit_again(&source->peer, COMMIT_AGAIN_MS, source->job->stop_fd,
 				       fault);
 	source->resumed_ns = clock_ns();
+	job_mark(source->job, "resumed", source->resumed_ns);
 	read_downtime(source);
 	if (outcome == COMMIT_RAN)
 		return 0;
