@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <netinet/tcp.h>
 
 #include "frame.h"
 
@@ -55,6 +56,7 @@ static int connect_host(const char *addr, int limit_ms)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
 	struct pollfd pfd = { fd, POLLOUT, 0 };
 	socklen_t len = sizeof(err);
+	int one = 1;
 
 	inet_pton(AF_INET, addr, &sa.sin_addr);
 	if (connect(fd, (void *)&sa, sizeof(sa)) && errno != EINPROGRESS)
@@ -63,6 +65,7 @@ static int connect_host(const char *addr, int limit_ms)
 		return -1;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) || err)
 		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	fcntl(fd, F_SETFL, 0);
 	return fd;
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # KVM guests on the hosts. A guest's name gives it its card's address, its UUID
-# and its IP address, the same on every host.
+# and its IP address, the same on every host. One that is OF another has those of
+# the other, and its RAM: a second QEMU for it on the same host.
 
 guest_crc() {
 	printf '%s' "$1" | cksum | cut -d ' ' -f 1
@@ -42,7 +43,7 @@ guest_address() {
 guest_kernel_line() {
 	echo "console=ttyS0 quiet panic=-1 oops=panic no_timer_check i8042.nokbd i8042.noaux tsc=reliable" \
 		"cryptomgr.notests random.trust_cpu=on mitigations=off net.ifnames=0" \
-		"vmfm.ip=$(guest_address "$NAME")/24 $GUEST_ARGS"
+		"vmfm.ip=$(guest_address "$OF")/24 $GUEST_ARGS"
 }
 
 guest_initrd() {

@@ -2,7 +2,7 @@
 # The command line of a guest's QEMU.
 
 guest_parse() {
-	RAM=256M VCPUS=1 BACKENDS=() MEMDEV=vmfastmig DISKS=() BALLOON='' INCOMING='' PAUSED=''
+	OF=$NAME RAM=256M VCPUS=1 BACKENDS=() MEMDEV=vmfastmig DISKS=() BALLOON='' INCOMING='' PAUSED=''
 	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_VHOST=yes
 	GUEST_KVER=$KVER MACHINE=pc CPU=host EXTRA=''
 	QEMU=$(qemu_path "${QEMU:-qemu-system-x86_64}") || exit 1
@@ -24,6 +24,7 @@ guest_parse() {
 
 guest_parse_value() {
 	case $1 in
+	--of) OF=$2 ;;
 	--ram) RAM=$2 ;;
 	--vcpus) VCPUS=$2 ;;
 	--backend) BACKENDS+=("$2") ;;
@@ -61,13 +62,13 @@ guest_memdev_args() {
 guest_ram_args() {
 	local i n=${#BACKENDS[@]} file
 	if [ "$n" -lt 2 ]; then
-		printf '%s\n' -m "$RAM" -object "$(guest_memdev_args ram0 "$RAM" "$NAME")"
+		printf '%s\n' -m "$RAM" -object "$(guest_memdev_args ram0 "$RAM" "$OF")"
 		return
 	fi
 	printf '%s\n' -m "$(guest_sum "${BACKENDS[@]}")"
 	for ((i = 0; i < n; i++)); do
-		file=$NAME
-		[ $i -eq 0 ] || file=$NAME-$i
+		file=$OF
+		[ $i -eq 0 ] || file=$OF-$i
 		printf '%s\n' -object "$(guest_memdev_args "ram$i" "${BACKENDS[i]}" "$file")" \
 			-numa "node,nodeid=$i,memdev=ram$i$([ $i -ne 0 ] || echo ",cpus=0-$((VCPUS - 1))")"
 	done
@@ -114,7 +115,7 @@ guest_socket_args() {
 
 guest_net_args() {
 	local crc
-	crc=$(guest_crc "$NAME")
+	crc=$(guest_crc "$OF")
 	printf '%s\n' -uuid "$(guest_uuid "$crc")" -netdev \
 		"tap,id=net0,ifname=tap-$1,script=no,downscript=no$([ -z "$GUEST_VHOST" ] || echo ,vhost=on)" \
 		-device "virtio-net-pci,netdev=net0,mac=$(guest_mac "$crc"),romfile="
@@ -128,7 +129,7 @@ guest_command() {
 	lists=$(guest_ram_args && guest_net_args "$1" && guest_disk_args &&
 		guest_kernel_args && guest_socket_args) || return 1
 	mapfile -t GUEST_QEMU <<<"$lists"
-	GUEST_QEMU=("$QEMU" -name "$NAME" -machine "$machine" -cpu "$CPU" -smp "$VCPUS"
+	GUEST_QEMU=("$QEMU" -name "$OF" -machine "$machine" -cpu "$CPU" -smp "$VCPUS"
 		-display none -vga none -nodefaults -no-user-config -no-reboot -daemonize
 		"${GUEST_QEMU[@]}")
 	[ -z "$BALLOON" ] || GUEST_QEMU+=(-device "$BALLOON")

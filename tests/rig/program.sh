@@ -1,11 +1,15 @@
 # shellcheck shell=bash
-# The rig's own C programs, built when a source is newer than they are.
+# The rig's own C programs, built when a source is newer than they are. The guest
+# answers with the code of the product's responder.
 
 RIG_CFLAGS=(-static -O2 -Wall -Wextra -Werror -pthread)
+RIG_PRODUCT=$RIG_REPO/userspace
+RIG_RESPONDER=(answer text intake size latency pace thread ticker stalls port udp connection tcp)
 
 program_is_fresh() {
 	[ -x "$RIG_BIN/$1" ] &&
-		[ -z "$(find "$RIG_SRC" -name '*.[ch]' -newer "$RIG_BIN/$1" -print -quit)" ]
+		[ -z "$(find "$RIG_SRC" "$RIG_PRODUCT/responder" "$RIG_PRODUCT"/{fault.c,fault.h,clock.h} \
+			-name '*.[ch]' -newer "$RIG_BIN/$1" -print -quit)" ]
 }
 
 # program_build NAME SOURCE...
@@ -18,6 +22,12 @@ program_build() {
 	mv "$RIG_BIN/$name.new" "$RIG_BIN/$name"
 }
 
+program_build_guest() {
+	local sources=("${RIG_RESPONDER[@]/#/$RIG_PRODUCT/responder/}")
+	program_build guest -D_GNU_SOURCE -I "$RIG_PRODUCT" "$1"/*.c "${sources[@]/%/.c}" \
+		"$RIG_PRODUCT/fault.c"
+}
+
 program_build_all() {
 	local g=$RIG_SRC/guest
 	mkdir -p "$RIG_BIN"
@@ -27,6 +37,6 @@ program_build_all() {
 	program_build client "$RIG_SRC/client.c"
 	program_build stampdisk "$RIG_SRC/stampdisk.c" "$g/sector.c"
 	program_build pagesum "$RIG_SRC/pagesum.c"
-	program_build guest "$g"/*.c
+	program_build_guest "$g"
 	ln -sf bin/client "$RIG_STATE/client"
 }

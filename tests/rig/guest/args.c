@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "responder/size.h"
 
 struct settings settings = {
 	.ip = "10.77.2.10/24",
@@ -18,20 +19,20 @@ struct settings settings = {
 	.readers = 4,
 };
 
-uint64_t parse_bytes(const char *text)
+static void set_bytes(const char *text, uint64_t *bytes)
 {
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
+	struct fault fault;
 
-	switch (*end) {
-	case 'G': case 'g':
-		return n << 30;
-	case 'M': case 'm':
-		return n << 20;
-	case 'K': case 'k':
-		return n << 10;
-	}
-	return n;
+	if (size_parse(text, bytes, &fault))
+		say("%s", fault.text);
+}
+
+static void set_rate(const char *text, atomic_ullong *bytes_per_s)
+{
+	struct fault fault;
+
+	if (pace_parse(text, bytes_per_s, &fault))
+		say("%s", fault.text);
 }
 
 static void parse_word(const char *key, const char *value)
@@ -41,13 +42,13 @@ static void parse_word(const char *key, const char *value)
 	else if (!strcmp(key, "disk"))
 		snprintf(settings.disk, sizeof(settings.disk), "%s", value);
 	else if (!strcmp(key, "ws"))
-		settings.ws_bytes = parse_bytes(value);
+		set_bytes(value, &settings.ws_bytes);
 	else if (!strcmp(key, "cold"))
-		settings.cold_bytes = parse_bytes(value);
+		set_bytes(value, &settings.cold_bytes);
 	else if (!strcmp(key, "dirty"))
-		settings.dirty_bytes_per_s = parse_bytes(value);
+		set_rate(value, &settings.dirty_bytes_per_s);
 	else if (!strcmp(key, "check"))
-		settings.check_bytes_per_s = parse_bytes(value);
+		set_rate(value, &settings.check_bytes_per_s);
 	else if (!strcmp(key, "pattern"))
 		settings.random = strcmp(value, "seq");
 	else if (!strcmp(key, "writers"))
@@ -55,7 +56,7 @@ static void parse_word(const char *key, const char *value)
 	else if (!strcmp(key, "readers"))
 		settings.readers = atoi(value);
 	else if (!strcmp(key, "read"))
-		settings.read_bytes = parse_bytes(value);
+		set_bytes(value, &settings.read_bytes);
 	else
 		say("unknown argument vmfm.%s", key);
 }

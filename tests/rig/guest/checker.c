@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Goes over all pages again and again. */
 #include "guest.h"
-#include "pace.h"
 
 struct place {
 	enum area_id area;
@@ -22,17 +21,18 @@ static void step(struct place *at)
 
 static void *checker(void *unused)
 {
-	struct pace pace = { now_us(), 0 };
 	struct place at = { 0, 0 };
+	struct pace pace;
 	unsigned int n;
 
+	pace_start(&pace);
 	for (;;)
-		for (n = pace_pages(&pace, settings.check_bytes_per_s); n; n--)
+		for (n = pace_pages(&pace, settings.check_bytes_per_s, 1); n; n--)
 			step(&at);
 	return unused;
 }
 
 void checker_start(void)
 {
-	start_thread(checker, NULL, 0);
+	start_thread(checker, NULL);
 }

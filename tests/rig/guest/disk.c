@@ -5,7 +5,6 @@
  * before it is used again, when it may have moved to another host meanwhile. No
  * one writes to the buffers, so that nothing but the read itself dirties them.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -107,5 +106,5 @@ void disk_start(void)
 	if (!settings.disk[0] || !disk_open())
 		return;
 	for (i = 0; i < settings.readers; i++)
-		start_thread(reader, NULL, 0);
+		start_thread(reader, NULL);
 }

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-#define _GNU_SOURCE
-#include <pthread.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "guest.h"
+#include "responder/thread.h"
 
 struct counters counters;
 
 uint64_t now_us(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
+	return clock_ns() / 1000;
 }
 
 void say(const char *fmt, ...)
@@ -31,23 +26,12 @@ void say(const char *fmt, ...)
 	fflush(stdout);
 }
 
-void start_thread(void *(*run)(void *), void *arg, int fifo_priority)
+void start_thread(void *(*run)(void *), void *arg)
 {
-	struct sched_param param = { .sched_priority = fifo_priority };
-	pthread_t thread;
+	struct fault fault;
 
-	if (pthread_create(&thread, NULL, run, arg)) {
-		say("cannot start a thread");
-		return;
-	}
-	if (fifo_priority)
-		pthread_setschedparam(thread, SCHED_FIFO, &param);
-}
-
-static void *responder(void *unused)
-{
-	responder_run();
-	return unused;
+	if (thread_start(run, arg, THREAD_NORMAL, THREAD_ANY_CPU, &fault))
+		say("%s", fault.text);
 }
 
 int main(void)
@@ -56,9 +40,9 @@ int main(void)
 	parse_args();
 	setup_modules();
 	setup_network(settings.ip);
-	start_thread(responder, NULL, 10);
+	responder_start();
 	pages_init();
-	ticker_start();
+	responder_tick();
 	writer_start();
 	checker_start();
 	disk_start();

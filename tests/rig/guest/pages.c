@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "clock.h"
 #include "guest.h"
 
 #define PERIOD		4093UL
@@ -75,9 +76,12 @@ void pages_write(enum area_id id, size_t page)
 {
 	pthread_mutex_t *lock = lock_of(id, page);
 	struct area *a = &areas[id];
+	uint64_t from_ns;
 
 	pthread_mutex_lock(lock);
+	from_ns = clock_ns();
 	stamp((void *)(a->base + page * PAGE_BYTES), id, page, ++a->generation[page]);
+	latency_add(&counters.write_latency, clock_ns() - from_ns);
 	pthread_mutex_unlock(lock);
 }
 
@@ -90,7 +94,7 @@ static void area_init(enum area_id id, uint64_t bytes)
 	a->base = allocate(a->pages * PAGE_BYTES);
 	a->generation = allocate(a->pages * sizeof(*a->generation));
 	for (page = 0; page < a->pages; page++)
-		pages_write(id, page);
+		stamp((void *)(a->base + page * PAGE_BYTES), id, page, ++a->generation[page]);
 }
 
 void pages_init(void)

@@ -1,78 +1,88 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Answers on UDP port 7000, one line for one line. */
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* What the guest tells and obeys beside what every responder does. */
 #include <sys/reboot.h>
-#include <sys/socket.h>
 
 #include "guest.h"
+#include "responder/answer.h"
+#include "responder/pace.h"
+#include "responder/stalls.h"
+#include "responder/tcp.h"
+#include "responder/thread.h"
+#include "responder/ticker.h"
+#include "responder/udp.h"
 
-static int print_status(char *to, size_t size)
+#define GUEST_PORT 7000
+
+static struct ticker ticker;
+
+static void tell_facts(struct facts *facts)
 {
-	return snprintf(to, size,
-			"{\"ready\":%s,\"uptime_ms\":%llu,\"ticks\":%llu,\"longest_jump_us\":%llu,"
-			"\"writes\":%llu,\"pages_checked\":%llu,\"passes\":%llu,\"errors\":%llu,"
-			"\"disk_reads\":%llu,\"disk_errors\":%llu,\"dirty_bytes_per_s\":%llu,"
-			"\"pages\":%zu}\n",
-			counters.ready ? "true" : "false", (unsigned long long)now_us() / 1000,
-			counters.ticks, counters.longest_jump_us, counters.writes,
-			counters.pages_checked, counters.passes, counters.errors,
-			counters.disk_reads, counters.disk_errors, settings.dirty_bytes_per_s,
-			pages_count(AREA_WS) + pages_count(AREA_COLD));
+	facts->ready = counters.ready;
+	facts->clock_us = now_us();
+	facts->ticks = ticker.ticks;
+	facts->longest_jump_us = ticker.longest_jump_us;
+	facts->work = counters.writes;
+	facts->errors = counters.errors;
+	facts->disk_errors = counters.disk_errors;
 }
 
-/* Echoes carry the sequence number back, the guest's clock and its verdict. */
-static int print_echo(char *to, size_t size, const char *seq)
+static void tell_status(struct text *text)
 {
-	return snprintf(to, size, "echo %s %llu %llu\n", seq, (unsigned long long)now_us(),
-			counters.errors + counters.disk_errors);
+	text_add(text, ",\"writes\":%llu,\"pages_checked\":%llu,\"passes\":%llu,"
+		 "\"disk_reads\":%llu,\"disk_errors\":%llu,\"pages\":%zu",
+		 counters.writes, counters.pages_checked, counters.passes, counters.disk_reads,
+		 counters.disk_errors, pages_count(AREA_WS) + pages_count(AREA_COLD));
+	pace_tell(settings.dirty_bytes_per_s, "dirty_bytes_per_s", text);
+	stalls_tell(text);
+	latency_tell(&counters.write_latency, text);
 }
 
-static int obey(char *request, char *to, size_t size)
+static void reset(void)
 {
-	char *arg = strchr(request, ' ');
-
-	if (arg)
-		*arg++ = 0;
-	if (!strcmp(request, "echo"))
-		return print_echo(to, size, arg ? arg : "");
-	if (!strcmp(request, "status"))
-		return print_status(to, size);
-	if (!strcmp(request, "poweroff"))
-		reboot(RB_POWER_OFF);
-	if (!strcmp(request, "reset"))
-		ticker_reset();
-	else if (!strcmp(request, "dirty") && arg)
-		settings.dirty_bytes_per_s = parse_bytes(arg);
-	else if (!strcmp(request, "check") && arg)
-		settings.check_bytes_per_s = parse_bytes(arg);
-	else
-		return snprintf(to, size, "{\"error\":\"echo, status, reset, dirty BYTES, check BYTES, poweroff\"}\n");
-	return print_status(to, size);
+	ticker_reset(&ticker);
+	stalls_reset();
 }
 
-void responder_run(void)
+static int dirty(const char *argument, struct fault *fault)
 {
-	struct sockaddr_in me = { .sin_family = AF_INET, .sin_port = htons(GUEST_PORT) }, peer;
-	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char request[256], reply[1024];
-	socklen_t len;
-	ssize_t n;
+	return argument ? pace_parse(argument, &settings.dirty_bytes_per_s, fault) :
+	       fail(fault, "dirty BYTES, or dirty max");
+}
 
-	if (bind(sock, (void *)&me, sizeof(me))) {
-		say("cannot listen");
-		return;
-	}
-	for (;;) {
-		len = sizeof(peer);
-		n = recvfrom(sock, request, sizeof(request) - 1, 0, (void *)&peer, &len);
-		if (n <= 0)
-			continue;
-		request[n] = 0;
-		request[strcspn(request, "\r\n")] = 0;
-		n = obey(request, reply, sizeof(reply));
-		sendto(sock, reply, n, 0, (void *)&peer, len);
-	}
+static int check(const char *argument, struct fault *fault)
+{
+	return argument ? pace_parse(argument, &settings.check_bytes_per_s, fault) :
+	       fail(fault, "check BYTES, or check max");
+}
+
+static int power_off(const char *argument, struct fault *fault)
+{
+	(void)argument;
+	reboot(RB_POWER_OFF);
+	return fail(fault, "cannot power off");
+}
+
+static const struct request requests[] = {
+	{ "dirty", "dirty BYTES|max", dirty },
+	{ "check", "check BYTES|max", check },
+	{ "poweroff", "poweroff", power_off },
+	{ 0 },
+};
+
+static const struct answers answers = { tell_facts, tell_status, reset, requests };
+
+void responder_start(void)
+{
+	struct fault fault;
+
+	if (udp_start(&answers, GUEST_PORT, &fault) || tcp_start(&answers, GUEST_PORT, &fault))
+		say("%s", fault.text);
+}
+
+void responder_tick(void)
+{
+	struct fault fault;
+
+	if (ticker_start(&ticker, THREAD_ANY_CPU, &fault) || stalls_start(&ticker, &fault))
+		say("%s", fault.text);
 }

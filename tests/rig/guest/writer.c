@@ -4,7 +4,6 @@
 #include <sys/random.h>
 
 #include "guest.h"
-#include "pace.h"
 
 static atomic_size_t next_page;
 
@@ -29,14 +28,14 @@ static void write_some(unsigned int n, uint64_t *state)
 
 static void *writer(void *unused)
 {
-	struct pace pace = { now_us(), 0 };
+	struct pace pace;
 	uint64_t state = 0;
 
+	pace_start(&pace);
 	if (getrandom(&state, sizeof(state), GRND_NONBLOCK) < 0 || !state)
 		state = now_us() | 1;
 	for (;;)
-		write_some(pace_pages(&pace, (double)settings.dirty_bytes_per_s / settings.writers),
-			   &state);
+		write_some(pace_pages(&pace, settings.dirty_bytes_per_s, settings.writers), &state);
 	return unused;
 }
 
@@ -45,5 +44,5 @@ void writer_start(void)
 	unsigned int i;
 
 	for (i = 0; i < settings.writers && pages_count(AREA_WS); i++)
-		start_thread(writer, NULL, 0);
+		start_thread(writer, NULL);
 }
