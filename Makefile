@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 B := $(CURDIR)/build
 KB := $(B)/kmod/$(KVER)
 
-.PHONY: help deps all modules userspace install check check-debug demo bench-link clean
+.PHONY: help deps all modules userspace install check check-debug demo bench bench-link clean
 
 help:
 	@echo 'make deps       install what is missing to build and test (Debian, root)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make check      all tests (SUITES="static unit kernel migrate")'
 	@echo 'make check-debug the in-host tests and failing allocations on a debug kernel'
 	@echo 'make install    daemon, command, man pages, unit: PREFIX, DESTDIR (module: DKMS)'
+	@echo 'make bench      QEMU'\''s migrations and ours, in turn: QUICK=1, N=5, KINDS, WORKLOADS, JSON=path'
 	@echo 'make bench-link what a migration costs on the rig: N=3, JSON=path'
 	@echo 'make demo       two emulated hosts, a guest, a migration there and back'
 
@@ -44,6 +45,9 @@ check-debug: deps
 
 demo: deps
 	@KVER=$(KVER) tests/demo
+
+bench: deps
+	@KVER=$(KVER) tests/bench/run
 
 bench-link: deps
 	@KVER=$(KVER) tests/bench-link

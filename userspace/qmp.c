@@ -262,6 +262,25 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuse
 	}
 }
 
+int qmp_next_event(struct qmp *qmp, json_t **event, struct fault *fault)
+{
+	json_t *message;
+	int got;
+
+	while (!json_array_size(qmp->events)) {
+		got = receive(qmp, 0, WATCH_NOTHING, &message, fault);
+		if (got <= 0)
+			return got;
+		if (json_object_get(message, "event"))
+			keep_event(qmp, message);
+		else
+			json_decref(message);
+	}
+	*event = json_incref(json_array_get(qmp->events, 0));
+	json_array_remove(qmp->events, 0);
+	return 1;
+}
+
 static int greet(struct qmp *qmp, struct fault *fault)
 {
 	json_t *greeting;

@@ -46,6 +46,8 @@ bool qmp_is_gone(const struct qmp *qmp);
 int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuses,
 		   int timeout_ms, const struct watch *watch, json_t **event,
 		   struct fault *fault);
+/* Any event: 1 and *event (caller's), 0 when none is there, -1 when the monitor is gone. */
+int qmp_next_event(struct qmp *qmp, json_t **event, struct fault *fault);
 /* Forgets events of that name that came before now. */
 void qmp_drop_events(struct qmp *qmp, const char *name);
 

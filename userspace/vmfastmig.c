@@ -20,6 +20,9 @@ static const struct command {
 	  "tell whether a migration could be done" },
 	{ "probe", cmd_probe, "[--json]", "list RDMA devices and their limits" },
 	{ "regions", cmd_regions, "[--json]", "list guest RAM on vmfastmig filesystems" },
+	{ "downtime", cmd_downtime, "[--guest ADDR[:PORT]] [--source-qmp [HOST:]PATH] [--dest-qmp [HOST:]PATH] [--capability NAME[=BOOL]]... [--parameter NAME=VALUE]... [--rate HZ] [--tcp] [--before S] [--after S] [--timeout S] [--json] [--json-file FILE] [--csv DIR] [--plots DIR] --uri URI | --observe",
+	  "measure a migration from outside, ours or not" },
+	{ "agent", cmd_agent, "", "what downtime starts on a host" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

@@ -1,0 +1,22 @@
+# Results of vmfastmig downtime to one object a sample.
+[.[] | {
+	migration, kind, workload, kernel, qemu,
+	converged: (.partial | not),
+	error: .error,
+	rounds: (if .module.rounds then (.module.rounds | length)
+		else .qemu.source.ram["dirty-sync-count"] end),
+	downtime_ms: {
+		client: (if .partial then null else .client.udp.longest_gap.ms end),
+		guest: (if .partial then null else .guest.clock_stop_ms end),
+		qemu: (if .partial then null else .qemu.downtime_ms end)
+	},
+	parts: [.downtime.parts[]? | {name, ms, attributed}],
+	total_ms: (if .partial then null else (.end_ns - .migrate_ns) / 1e6 end),
+	bytes_sent: ((.module.ram.bytes_sent // 0) + (.qemu.source.ram.transferred // 0)),
+	ram_used_bytes: .guest.ram_used_bytes,
+	cpu_s: .cpu_s,
+	pinned_bytes,
+	guest_throughput_ratio: .guest.throughput.ratio,
+	guest_errors: .guest.errors,
+	warnings
+}]

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* JSON objects on lines, over a pair of file descriptors. */
+#ifndef LINES_H
+#define LINES_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "../fault.h"
+
+struct lines {
+	const char *peer;	/* for errors; the caller's */
+	int in, out;
+	char *buf;
+	size_t used, room;
+};
+
+int lines_open(struct lines *lines, const char *peer, int in, int out, struct fault *fault);
+/* Closes both descriptors. */
+void lines_close(struct lines *lines);
+
+/* Takes over @object. */
+int lines_send(struct lines *lines, json_t *object, struct fault *fault);
+
+/*
+ * 1 and the next object (caller's), 0 at the time-out, -1 at the end and when what
+ * came is no object.
+ */
+int lines_next(struct lines *lines, int timeout_ms, json_t **object, struct fault *fault);
+
+#endif

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What was measured, as one JSON object: Documentation/downtime.md describes it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../clock.h"
+#include "measure.h"
+#include "parts.h"
+#include "series.h"
+
+/* A probe that did not run itself for this long is no witness of gaps like that. */
+#define OWN_GAP_MS 5.0
+
+static const struct series *any_series(struct measure *measure)
+{
+	return measure_series(measure, false) ?: measure_series(measure, true);
+}
+
+static json_t *or_null(json_t *value)
+{
+	return value ? json_incref(value) : json_null();
+}
+
+/* Before, during and after the migration; empty ones where there was none. */
+static void find_windows(const struct measure *measure, struct series_window windows[3])
+{
+	uint64_t begin = measure->migrate_ns, end = measure->end_ns;
+
+	windows[0] = (struct series_window){ measure->start_ns, begin ?: UINT64_MAX };
+	windows[1] = (struct series_window){ begin, begin ? end ?: UINT64_MAX : 0 };
+	windows[2] = (struct series_window){ end, end ? UINT64_MAX : 0 };
+}
+
+static json_t *window_json(const struct series_window *window)
+{
+	return window->to_ns ? json_pack("{s:I,s:I,s:f}", "from_ns", (json_int_t)window->from_ns,
+					 "to_ns", (json_int_t)window->to_ns, "ms",
+					 (window->to_ns - window->from_ns) / 1e6) : json_null();
+}
+
+static json_t *probe_json(struct measure *measure, bool tcp)
+{
+	const struct measure_options *options = measure->options;
+	const struct series *series = measure_series(measure, tcp);
+	struct series_window windows[3], longest;
+
+	if (!series)
+		return json_null();
+	find_windows(measure, windows);
+	longest = series_longest_gap(series);
+	return json_pack("{s:i,s:f,s:o,s:o,s:o,s:o,s:o,s:f}",
+			 "rate_hz", tcp ? options->tcp_hz : options->hz,
+			 "gap_threshold_ms", options->gap_ms,
+			 "longest_gap", window_json(&longest),
+			 "gaps", series_gaps(series, options->gap_ms * 1e6, 0),
+			 "before", series_stats(series, windows[0]),
+			 "during", series_stats(series, windows[1]),
+			 "after", series_stats(series, windows[2]),
+			 "own_gap_ms", series->own_gap_ns / 1e6);
+}
+
+static json_t *rate_of(const struct series *series, struct series_window window)
+{
+	json_t *stats = series_stats(series, window);
+	json_t *rate = or_null(json_object_get(stats, "work_per_s"));
+
+	json_decref(stats);
+	return rate;
+}
+
+static json_t *throughput_json(struct measure *measure)
+{
+	const struct series *series = any_series(measure);
+	struct series_window windows[3];
+	json_t *rates[3];
+	double before, during;
+	int i;
+
+	find_windows(measure, windows);
+	for (i = 0; i < 3; i++)
+		rates[i] = rate_of(series, windows[i]);
+	before = json_number_value(rates[0]);
+	during = json_number_value(rates[1]);
+	return json_pack("{s:o,s:o,s:o,s:o}", "before", rates[0], "during", rates[1], "after",
+			 rates[2], "ratio", before > 0 && json_is_number(rates[1]) ?
+			 json_real(during / before) : json_null());
+}
+
+/* What was counted between two of the guest's answers; they may be anything. */
+static json_t *counted(json_t *const replies[2])
+{
+	json_t *from = json_object_get(json_object_get(replies[0], "write_latency"), "count");
+	json_t *to = json_object_get(json_object_get(replies[1], "write_latency"), "count");
+	json_t *counts = json_array();
+	size_t i;
+
+	for (i = 0; i < json_array_size(from) && i < json_array_size(to); i++)
+		json_array_append_new(counts, json_integer(
+			(uint64_t)json_integer_value(json_array_get(to, i)) -
+			(uint64_t)json_integer_value(json_array_get(from, i))));
+	return counts;
+}
+
+static json_t *latency_json(struct measure *measure)
+{
+	json_t *bounds = json_object_get(json_object_get(measure->replies[0], "write_latency"),
+					 "bound_ns");
+
+	return !json_is_array(bounds) ? json_null() :
+	       json_pack("{s:O,s:o,s:o,s:o}", "bound_ns", bounds,
+			 "before", counted(measure->replies), "during", counted(measure->replies + 1),
+			 "after", counted(measure->replies + 2));
+}
+
+static double longest_stall_ms(const json_t *reply)
+{
+	json_int_t longest = 0, one;
+	json_t *vcpu;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "vcpus"), i, vcpu) {
+		one = json_integer_value(json_object_get(vcpu, "longest_stall_us"));
+		longest = one > longest ? one : longest;
+	}
+	return longest / 1e3;
+}
+
+static json_t *clock_stop_json(struct measure *measure, const json_t *marks)
+{
+	json_t *stop = parts_stop(marks), *resume = parts_resume(marks);
+	const struct series *series = any_series(measure);
+	struct series_window gap = series_longest_gap(series);
+	double ms;
+
+	if (stop && resume)
+		gap = (struct series_window){ json_integer_value(json_object_get(stop, "ns")),
+					      json_integer_value(json_object_get(resume, "ns")) };
+	ms = gap.to_ns ? series_clock_stop_ms(series, gap.from_ns, gap.to_ns) : -1;
+	return ms >= 0 ? json_real(ms) : json_null();
+}
+
+static json_t *guest_json(struct measure *measure, const json_t *marks)
+{
+	const json_t *during = measure->replies[2];
+
+	if (!any_series(measure))
+		return json_null();
+	return json_pack("{s:o,s:f,s:f,s:I,s:o,s:o}",
+			 "clock_stop_ms", clock_stop_json(measure, marks),
+			 "longest_jump_ms",
+			 json_integer_value(json_object_get(during, "longest_jump_us")) / 1e3,
+			 "longest_stall_ms", longest_stall_ms(during),
+			 "errors", json_integer_value(json_object_get(measure->replies[3], "errors")),
+			 "throughput", throughput_json(measure), "write_latency", latency_json(measure));
+}
+
+static json_t *number_or_null(const json_t *object, const char *key)
+{
+	return or_null(json_object_get(object, key));
+}
+
+static json_t *qemu_json(const struct measure *measure)
+{
+	json_t *source = measure->qemu[WHERE_SOURCE], *destination = measure->qemu[WHERE_DESTINATION];
+
+	return json_pack("{s:o,s:o,s:o,s:o}", "source", or_null(source), "destination",
+			 or_null(destination), "downtime_ms", number_or_null(source, "downtime"),
+			 "total_ms", number_or_null(source, "total-time"));
+}
+
+static json_t *usage_json(const struct measure *measure, const char *key, bool difference)
+{
+	static const char *const names[] = { "source", "sink" };
+	json_t *both = json_object(), *before, *after;
+	int where;
+
+	for (where = 0; where < 2; where++) {
+		before = json_object_get(measure->usage[where][0], key);
+		after = json_object_get(measure->usage[where][1], key);
+		json_object_set_new(both, names[where], !after ? json_null() : !difference ?
+				    json_incref(after) :
+				    json_real(json_number_value(after) - json_number_value(before)));
+	}
+	return both;
+}
+
+static json_t *clock_json(const struct measure *measure, enum where where)
+{
+	const struct remote *remote = &measure->remotes[where];
+	const struct remote_sync *last;
+
+	if (!remote->sync_count)
+		return json_null();
+	last = &remote->syncs[remote->sync_count - 1];
+	return json_pack("{s:I,s:I}", "offset_ns", (json_int_t)last->offset_ns, "error_ns",
+			 (json_int_t)last->error_ns);
+}
+
+/* The replies around the stop are marks, too. */
+static json_t *marks_json(struct measure *measure)
+{
+	const struct remote *const remotes[] = { &measure->remotes[0], &measure->remotes[1] };
+	const struct series *series = any_series(measure);
+	json_t *marks = timeline_json(&measure->timeline, remotes);
+	json_t *stop = parts_stop(marks), *resume = parts_resume(marks);
+	uint64_t ns = 0;
+
+	if (series && stop)
+		ns = series_last_reply_before(series, json_integer_value(json_object_get(stop, "ns")));
+	if (ns)
+		timeline_mark(&measure->timeline, WHERE_CLIENT, "last reply", ns);
+	ns = series && resume ?
+	     series_first_reply_after(series, json_integer_value(json_object_get(resume, "ns"))) : 0;
+	if (ns)
+		timeline_mark(&measure->timeline, WHERE_CLIENT, "reply", ns);
+	json_decref(marks);
+	return timeline_json(&measure->timeline, remotes);
+}
+
+static json_t *time_json(json_int_t ns)
+{
+	return ns ? json_integer(ns) : json_null();
+}
+
+static json_t *downtime_json(struct measure *measure, const json_t *marks)
+{
+	const struct series *series = any_series(measure);
+	struct series_window gap = { 0, 0 };
+	json_t *parts = parts_of(marks);
+
+	if (series)
+		gap = series_longest_gap(series);
+	if (json_is_object(parts))
+		json_object_set_new(parts, "client_ms", gap.to_ns ?
+				    json_real((gap.to_ns - gap.from_ns) / 1e6) : json_null());
+	return parts;
+}
+
+static void warn_probe(struct measure *measure, bool tcp, json_t *warnings)
+{
+	struct fault ended;
+	const struct series *series = measure_series(measure, tcp);
+	struct series_window longest = { 0, 0 };
+	double own_ms, gap_ms;
+
+	if (!series)
+		return;
+	if (probe_failed(tcp ? &measure->tcp : &measure->udp, &ended))
+		json_array_append_new(warnings, json_string(ended.text));
+	longest = series_longest_gap(series);
+	own_ms = series->own_gap_ns / 1e6;
+	gap_ms = (longest.to_ns - longest.from_ns) / 1e6;
+	if (own_ms > OWN_GAP_MS && own_ms > gap_ms / 4)
+		json_array_append_new(warnings, json_sprintf(
+			"the %s probe itself did not run for %.1f ms: gaps of that size mean nothing; pin it (--cpu) or use a quieter machine",
+			tcp ? "TCP" : "UDP", own_ms));
+}
+
+static json_t *warnings_json(struct measure *measure, const json_t *downtime)
+{
+	double error_ms = json_number_value(json_object_get(downtime, "error_ms"));
+	json_t *warnings = json_array();
+
+	warn_probe(measure, false, warnings);
+	warn_probe(measure, true, warnings);
+	if (error_ms > 1)
+		json_array_append_new(warnings, json_sprintf(
+			"the hosts' clocks are known to %.1f ms only: so are the parts of the downtime",
+			error_ms));
+	if (measure->timeline.lost)
+		json_array_append_new(warnings, json_sprintf("%u events more than fit were left out",
+							     measure->timeline.lost));
+	return warnings;
+}
+
+json_t *measure_result(struct measure *measure, const struct fault *fault)
+{
+	const struct measure_options *options = measure->options;
+	json_t *marks = marks_json(measure), *downtime = downtime_json(measure, marks);
+	json_t *result = json_pack("{s:b,s:s?,s:b,s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o}}",
+		"partial", fault != NULL, "uri", options->uri, "observe", !options->uri,
+		"start_ns", time_json(measure->start_ns), "migrate_ns",
+		time_json(measure->migrate_ns), "end_ns", time_json(measure->end_ns),
+		"clock", "source", clock_json(measure, WHERE_SOURCE),
+		"destination", clock_json(measure, WHERE_DESTINATION),
+		"client", "udp", probe_json(measure, false), "tcp", probe_json(measure, true));
+
+	if (fault)
+		json_object_set_new(result, "error", json_string(fault->text));
+	json_object_set_new(result, "guest", guest_json(measure, marks));
+	json_object_set_new(result, "qemu", qemu_json(measure));
+	json_object_set_new(result, "module", or_null(measure->reports[WHERE_SOURCE]));
+	json_object_set_new(result, "warnings", warnings_json(measure, downtime));
+	json_object_set_new(result, "downtime", downtime);
+	json_object_set_new(result, "marks", marks);
+	json_object_set_new(result, "cpu_s", usage_json(measure, "cpu_s", true));
+	json_object_set_new(result, "pinned_bytes", usage_json(measure, "pinned_bytes", false));
+	return result;
+}
