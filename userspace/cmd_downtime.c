@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cmd.h"
 #include "downtime/csv.h"
@@ -202,6 +203,10 @@ static int check(const struct arguments *args, struct fault *fault)
 		return fail(fault, "which migration? --uri URI, or --observe somebody else's");
 	if (args->observe && options->uri)
 		return fail(fault, "--observe and --uri: either one");
+	if ((!options->uri || !strncasecmp(options->uri, "rdmafast:", 9)) &&
+	    (options->postcopy || json_object_size(options->capabilities[WHERE_SOURCE]) ||
+	     json_object_size(options->parameters[WHERE_SOURCE])))
+		return fail(fault, "capabilities, parameters and post-copy are QEMU's own migrations': not with --observe or rdmafast:, whose options are in the URI");
 	if (!options->guest && !options->qmp[0] && !options->qmp[1])
 		return fail(fault, "nothing to watch: --guest ADDRESS, --source-qmp [HOST:]PATH, --dest-qmp [HOST:]PATH");
 	if (options->guest && !options->udp && !options->tcp)

@@ -13,7 +13,6 @@
 	parts: [.downtime.parts[]? | {name, ms, attributed}],
 	total_ms: (if .partial then null else (.end_ns - .migrate_ns) / 1e6 end),
 	bytes_sent: ((.module.ram.bytes_sent // 0) + (.qemu.source.ram.transferred // 0)),
-	ram_used_bytes: .guest.ram_used_bytes,
 	cpu_s: .cpu_s,
 	pinned_bytes,
 	guest_throughput_ratio: .guest.throughput.ratio,

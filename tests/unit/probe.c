@@ -429,7 +429,7 @@ ON_BOTH(disorder, PROBE_TCP, tcp_disorder)
 /* A gap of at least 300 ms, there where the guest was not. */
 static void has_gap(void)
 {
-	struct series_window longest = series_longest_gap(&probe.series);
+	struct series_window longest = series_longest_gap(&probe.series, SERIES_ALL, 0);
 	json_t *gaps = series_gaps(&probe.series, 300 * MS, 0), *gap;
 	unsigned int found = 0;
 	size_t i;

@@ -76,7 +76,7 @@ static void empty(void)
 	gaps = series_gaps(&series, 0, START);
 	CHECK(json_is_array(gaps) && !json_array_size(gaps));
 	json_decref(gaps);
-	CHECK(!series_longest_gap(&series).to_ns && !series_longest_gap(&series).from_ns);
+	CHECK(!series_longest_gap(&series, SERIES_ALL, 0).to_ns && !series_longest_gap(&series, SERIES_ALL, 0).from_ns);
 	CHECK(!series_last_reply_before(&series, UINT64_MAX));
 	CHECK(!series_first_reply_after(&series, 0));
 	CHECK(series_clock_stop_ms(&series, START, START + MS) < 0);
@@ -111,7 +111,7 @@ static void much_room(void)
 	open_it(&series, 1 << 27);
 	CHECK(!series_add(&series, START) && series_add(&series, START) == 1);
 	CHECK(reply(&series, 1, START) == SERIES_FIRST);
-	CHECK(series_longest_gap(&series).to_ns == 0);
+	CHECK(series_longest_gap(&series, SERIES_ALL, 0).to_ns == 0);
 	series_close(&series);
 	CHECK(series_open(&series, 1ULL << 50, &fault));
 	CHECK_HAS(fault.text, "address space");
@@ -267,8 +267,15 @@ static void gaps(void)
 	CHECK(json_array_size(found) == 2 && gap_is(found, 1, 120, 150));
 	json_decref(found);
 
-	longest = series_longest_gap(&series);
+	longest = series_longest_gap(&series, SERIES_ALL, 0);
 	CHECK(longest.from_ns == START + 61 * MS && longest.to_ns == START + 100 * MS);
+	longest = series_longest_gap(&series, (struct series_window){ START + 20 * MS, START + 61 * MS },
+				     0);
+	CHECK(longest.from_ns == START + 21 * MS && longest.to_ns == START + 50 * MS);
+	longest = series_longest_gap(&series, SERIES_ALL, START + 160 * MS);
+	CHECK(longest.from_ns == START + 120 * MS && longest.to_ns == START + 160 * MS);
+	longest = series_longest_gap(&series, (struct series_window){ START + 130 * MS, UINT64_MAX }, 0);
+	CHECK(!longest.to_ns);
 	CHECK(series_last_reply_before(&series, START + 61 * MS) == START + 60 * MS);
 	CHECK(series_last_reply_before(&series, START + MS) == 0);
 	CHECK(series_first_reply_after(&series, START + 61 * MS) == START + 61 * MS);

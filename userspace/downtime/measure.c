@@ -10,6 +10,7 @@
 
 #define PASS_MS		50
 #define ASK_MS		2000
+#define PINNED_NS	1000000000ULL
 #define ARRIVE_NS	10000000000LL
 
 /* Where QEMU's stamp is out of reach of the event's arrival, its clock was set: not used. */
@@ -34,7 +35,8 @@ static void note_event(struct measure *measure, enum where where, const json_t *
 	for (at = text; *at; at++)
 		if (*at >= 'A' && *at <= 'Z')
 			*at += 'a' - 'A';
-	timeline_mark(&measure->timeline, where, text, ns);
+	if (strcmp(name, "MIGRATION_PASS"))	/* they may be many */
+		timeline_mark(&measure->timeline, where, text, ns);
 	if (!strcmp(name, "MIGRATION") && status)
 		snprintf(measure->status[where], sizeof(measure->status[where]), "%s", status);
 	if (!strcmp(name, "RESUME") && where == WHERE_DESTINATION)
@@ -219,18 +221,40 @@ static bool is_late(const struct measure *measure)
 	return timeout_s > 0 && clock_ns() - measure->migrate_ns >= timeout_s * 1e9;
 }
 
-/* An interrupt ends what somebody else does, and nothing else may. */
+/* Where somebody else migrates, it is only the watching that ends. */
 static int give_up(struct measure *measure, struct fault *fault)
 {
-	const char *then = "";
+	const char *then;
 
-	if (!measure->options->uri && *measure->stop)
+	if (!measure->options->uri)
 		return 0;
-	if (measure->options->uri)
-		then = measure->drive->cancel(measure) ? "; it was cancelled" :
-		       "; it could not be cancelled: look at both QEMUs";
+	then = measure->drive->cancel(measure) ? "; it was cancelled" :
+	       "; it could not be cancelled: look at both QEMUs";
 	return *measure->stop ? fail(fault, "the migration was interrupted%s", then) :
 	       fail(fault, "the migration did not end in %g s%s", measure->options->timeout_s, then);
+}
+
+/* Now and then: what is pinned is let go of before the end. */
+static void note_pinned(struct measure *measure)
+{
+	struct fault ignored;
+	json_int_t bytes;
+	json_t *usage;
+	int where;
+
+	if (clock_ns() < measure->pinned_due_ns)
+		return;
+	measure->pinned_due_ns = clock_ns() + PINNED_NS;
+	for (where = 0; where < 2; where++) {
+		if (!measure->monitored[where] || measure->lost[where] || measure->gone[where] ||
+		    remote_call(&measure->remotes[where], json_pack("{s:s,s:s}", "do", "stat", "monitor",
+				"main"), ASK_MS, &usage, &ignored))
+			continue;
+		bytes = json_integer_value(json_object_get(usage, "pinned_bytes"));
+		if (bytes > measure->pinned_bytes[where])
+			measure->pinned_bytes[where] = bytes;
+		json_decref(usage);
+	}
 }
 
 static int migrate(struct measure *measure, struct fault *fault)
@@ -241,6 +265,7 @@ static int migrate(struct measure *measure, struct fault *fault)
 	timeline_mark(&measure->timeline, WHERE_CLIENT, "begin", measure->migrate_ns);
 	got = measure->drive->start(measure, fault);
 	while (!got && !*measure->stop && !is_late(measure)) {
+		note_pinned(measure);
 		got = measure_pass(measure, 0, fault);
 		if (!got)
 			got = measure->drive->ended(measure, fault);

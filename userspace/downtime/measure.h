@@ -45,6 +45,8 @@ struct measure {
 	char status[2][24];		/* of the migration; "" before it begins */
 	bool resumed, gone[2];
 	unsigned int passes;
+	uint64_t pinned_due_ns;
+	json_int_t pinned_bytes[2];	/* the most that was seen */
 	bool switched;			/* post-copy was asked for */
 	json_int_t done_ns;		/* the source was first found to be done */
 

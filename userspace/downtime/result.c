@@ -10,6 +10,8 @@
 
 /* A probe that did not run itself for this long is no witness of gaps like that. */
 #define OWN_GAP_MS 5.0
+/* Silence up to the end that is more than replies still under way. */
+#define SILENCE_MS 1000.0
 
 static const struct series *any_series(struct measure *measure)
 {
@@ -38,6 +40,25 @@ static json_t *window_json(const struct series_window *window)
 					 (window->to_ns - window->from_ns) / 1e6) : json_null();
 }
 
+/* The last request: who answers none after the last reply is silent up to it. */
+static uint64_t end_of(const struct series *series)
+{
+	size_t count = series->count;
+
+	return count ? series->samples[count - 1].sent_ns : 0;
+}
+
+/* The longest that has to do with the migration, or of all when there was none. */
+static struct series_window longest_gap(const struct measure *measure, const struct series *series)
+{
+	uint64_t begin = measure->migrate_ns, end = measure->end_ns;
+	struct series_window within = SERIES_ALL;
+
+	if (begin && measure->options->uri)
+		within = (struct series_window){ begin, end ?: UINT64_MAX };
+	return series_longest_gap(series, within, end_of(series));
+}
+
 static json_t *probe_json(struct measure *measure, bool tcp)
 {
 	const struct measure_options *options = measure->options;
@@ -47,12 +68,12 @@ static json_t *probe_json(struct measure *measure, bool tcp)
 	if (!series)
 		return json_null();
 	find_windows(measure, windows);
-	longest = series_longest_gap(series);
+	longest = longest_gap(measure, series);
 	return json_pack("{s:i,s:f,s:o,s:o,s:o,s:o,s:o,s:f}",
 			 "rate_hz", tcp ? options->tcp_hz : options->hz,
 			 "gap_threshold_ms", options->gap_ms,
 			 "longest_gap", window_json(&longest),
-			 "gaps", series_gaps(series, options->gap_ms * 1e6, 0),
+			 "gaps", series_gaps(series, options->gap_ms * 1e6, end_of(series)),
 			 "before", series_stats(series, windows[0]),
 			 "during", series_stats(series, windows[1]),
 			 "after", series_stats(series, windows[2]),
@@ -129,7 +150,7 @@ static json_t *clock_stop_json(struct measure *measure, const json_t *marks)
 {
 	json_t *stop = parts_stop(marks), *resume = parts_resume(marks);
 	const struct series *series = any_series(measure);
-	struct series_window gap = series_longest_gap(series);
+	struct series_window gap = longest_gap(measure, series);
 	double ms;
 
 	if (stop && resume)
@@ -168,20 +189,19 @@ static json_t *qemu_json(const struct measure *measure)
 			 "total_ms", number_or_null(source, "total-time"));
 }
 
-static json_t *usage_json(const struct measure *measure, const char *key, bool difference)
+static json_t *cpu_json(const struct measure *measure, enum where where)
 {
-	static const char *const names[] = { "source", "sink" };
-	json_t *both = json_object(), *before, *after;
-	int where;
+	const json_t *before = json_object_get(measure->usage[where][0], "cpu_s");
+	const json_t *after = json_object_get(measure->usage[where][1], "cpu_s");
 
-	for (where = 0; where < 2; where++) {
-		before = json_object_get(measure->usage[where][0], key);
-		after = json_object_get(measure->usage[where][1], key);
-		json_object_set_new(both, names[where], !after ? json_null() : !difference ?
-				    json_incref(after) :
-				    json_real(json_number_value(after) - json_number_value(before)));
-	}
-	return both;
+	return !before || !after ? json_null() :
+	       json_real(json_number_value(after) - json_number_value(before));
+}
+
+/* The most that was seen while it migrated. */
+static json_t *pinned_json(const struct measure *measure, enum where where)
+{
+	return measure->monitored[where] ? json_integer(measure->pinned_bytes[where]) : json_null();
 }
 
 static json_t *clock_json(const struct measure *measure, enum where where)
@@ -229,7 +249,7 @@ static json_t *downtime_json(struct measure *measure, const json_t *marks)
 	json_t *parts = parts_of(marks);
 
 	if (series)
-		gap = series_longest_gap(series);
+		gap = longest_gap(measure, series);
 	if (json_is_object(parts))
 		json_object_set_new(parts, "client_ms", gap.to_ns ?
 				    json_real((gap.to_ns - gap.from_ns) / 1e6) : json_null());
@@ -247,13 +267,17 @@ static void warn_probe(struct measure *measure, bool tcp, json_t *warnings)
 		return;
 	if (probe_failed(tcp ? &measure->tcp : &measure->udp, &ended))
 		json_array_append_new(warnings, json_string(ended.text));
-	longest = series_longest_gap(series);
+	longest = longest_gap(measure, series);
 	own_ms = series->own_gap_ns / 1e6;
 	gap_ms = (longest.to_ns - longest.from_ns) / 1e6;
 	if (own_ms > OWN_GAP_MS && own_ms > gap_ms / 4)
 		json_array_append_new(warnings, json_sprintf(
 			"the %s probe itself did not run for %.1f ms: gaps of that size mean nothing; pin it (--cpu) or use a quieter machine",
 			tcp ? "TCP" : "UDP", own_ms));
+	if (longest.to_ns && longest.to_ns == end_of(series) && gap_ms > SILENCE_MS)
+		json_array_append_new(warnings, json_sprintf(
+			"the guest did not answer the %s probe any more for the last %.1f s",
+			tcp ? "TCP" : "UDP", gap_ms / 1e3));
 }
 
 static json_t *warnings_json(struct measure *measure, const json_t *downtime)
@@ -293,7 +317,11 @@ json_t *measure_result(struct measure *measure, const struct fault *fault)
 	json_object_set_new(result, "warnings", warnings_json(measure, downtime));
 	json_object_set_new(result, "downtime", downtime);
 	json_object_set_new(result, "marks", marks);
-	json_object_set_new(result, "cpu_s", usage_json(measure, "cpu_s", true));
-	json_object_set_new(result, "pinned_bytes", usage_json(measure, "pinned_bytes", false));
+	json_object_set_new(result, "cpu_s", json_pack("{s:o,s:o}", "source",
+			    cpu_json(measure, WHERE_SOURCE), "sink",
+			    cpu_json(measure, WHERE_DESTINATION)));
+	json_object_set_new(result, "pinned_bytes", json_pack("{s:o,s:o}", "source",
+			    pinned_json(measure, WHERE_SOURCE), "sink",
+			    pinned_json(measure, WHERE_DESTINATION)));
 	return result;
 }

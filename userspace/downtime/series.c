@@ -213,15 +213,26 @@ json_t *series_gaps(const struct series *series, uint64_t threshold_ns, uint64_t
 	return gaps;
 }
 
-struct series_window series_longest_gap(const struct series *series)
+static void keep_longer(struct series_window *longest, struct series_window within,
+			uint64_t from_ns, uint64_t to_ns)
+{
+	if (to_ns <= within.from_ns || from_ns >= within.to_ns)
+		return;
+	if (!longest->to_ns || to_ns - from_ns > longest->to_ns - longest->from_ns)
+		*longest = (struct series_window){ from_ns, to_ns };
+}
+
+struct series_window series_longest_gap(const struct series *series, struct series_window within,
+					uint64_t until_ns)
 {
 	size_t i, count;
 	uint64_t *times = arrivals_of(series, &count);
 	struct series_window longest = { 0, 0 };
 
 	for (i = 1; i < count; i++)
-		if (i == 1 || times[i] - times[i - 1] > longest.to_ns - longest.from_ns)
-			longest = (struct series_window){ times[i - 1], times[i] };
+		keep_longer(&longest, within, times[i - 1], times[i]);
+	if (count && until_ns > times[count - 1])
+		keep_longer(&longest, within, times[count - 1], until_ns);
 	free(times);
 	return longest;
 }

@@ -32,6 +32,8 @@ struct series {
 	uint64_t own_gap_ns;	/* longest time the probe itself did not run when it should have */
 };
 
+#define SERIES_ALL ((struct series_window){ 0, UINT64_MAX })
+
 struct series_window {
 	uint64_t from_ns, to_ns;	/* of sent_ns; to_ns not in it */
 };
@@ -68,8 +70,12 @@ json_t *series_stats(const struct series *series, struct series_window window);
  */
 json_t *series_gaps(const struct series *series, uint64_t threshold_ns, uint64_t until_ns);
 
-/* The longest of them, whatever its length; both 0 when there were no two replies. */
-struct series_window series_longest_gap(const struct series *series);
+/*
+ * The longest gap that overlaps @within, whatever its length; one without an end
+ * counts up to @until_ns. Both 0 when there is none.
+ */
+struct series_window series_longest_gap(const struct series *series, struct series_window within,
+					uint64_t until_ns);
 
 /* The last arrival before @ns, the first at or after it; 0: none. */
 uint64_t series_last_reply_before(const struct series *series, uint64_t ns);
