@@ -128,7 +128,7 @@ void custody_tell(void)
 		if (is_dead(entry) && !json_is_true(json_object_get(entry, "told")))
 			custody_end(json_string_value(ticket));
 		else
-			log_warn("left from before, %s: a guest that is loaded; it runs when its source says so",
+			log_warn("left from before, %s: a guest that is loaded, or was being; it runs when its source says so",
 				 json_string_value(json_object_get(entry, "qmp")) ?: "?");
 		json_decref(entry);
 	}

@@ -381,6 +381,15 @@ static int next_message(struct offer *offer, const char *want, int timeout_ms,
 	return err;
 }
 
+static int note_custody(struct offer *offer, bool told, struct fault *fault)
+{
+	struct custody custody = { .ticket = offer->ticket, .qmp = &offer->sink->qmp,
+				   .paused = offer->paused, .told = told,
+				   .settings = offer->settings };
+
+	return custody_note(&custody, fault);
+}
+
 static int begin_loading(struct offer *offer, struct fault *fault)
 {
 	struct qmp *qmp = &offer->sink->qmp;
@@ -389,7 +398,8 @@ static int begin_loading(struct offer *offer, struct fault *fault)
 	    stream_give(&offer->stream, qmp, &offer->data, false, fault))
 		return -1;
 	offer->loading = true;
-	if (qmp_call(qmp, "stop", NULL, NULL, fault) ||
+	/* For when it has loaded, which is while the guest stands still. */
+	if (note_custody(offer, false, fault) || qmp_call(qmp, "stop", NULL, NULL, fault) ||
 	    qmp_call(qmp, "migrate-incoming", json_pack("{s:s}", "uri", STREAM_URI), NULL,
 		     fault))
 		return -1;
@@ -426,19 +436,9 @@ static int wait_loaded(struct offer *offer, struct fault *fault)
 				 WATCH_NOTHING, &session, fault);
 }
 
-static int note_custody(struct offer *offer, bool told, struct fault *fault)
-{
-	struct custody custody = { .ticket = offer->ticket, .qmp = &offer->sink->qmp,
-				   .paused = offer->paused, .told = told,
-				   .settings = offer->settings };
-
-	return custody_note(&custody, fault);
-}
-
 static int tell_loaded(struct offer *offer, struct fault *fault)
 {
-	return note_custody(offer, false, fault) ?:
-	       chan_send(offer->control, json_pack("{s:b}", "loaded", 1), fault);
+	return chan_send(offer->control, json_pack("{s:b}", "loaded", 1), fault);
 }
 
 /* A "cont" that QEMU refused did not run the guest; one that is lost may have. */

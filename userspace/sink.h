@@ -31,7 +31,7 @@ void sink_unclaim(struct sink *sink);
 void sink_end(struct sink *sink, json_t *result);
 
 /*
- * custody.c. A loaded guest is noted in a file before the source hears of it,
+ * custody.c. A guest is noted in a file before it is loaded,
  * until the source has heard that it runs, or it is given up: the answer to a
  * commit that is said again rests on that.
  */

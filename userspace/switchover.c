@@ -11,6 +11,8 @@
 #include "source.h"
 
 #define FINAL_MS	10000
+#define CATCH_UP_ROUNDS	4
+#define FEW_PAGES	16	/* are sent in less time than a round takes to begin */
 #define LOAD_MS		60000
 #define COMMIT_AGAIN_MS	60000
 
@@ -65,13 +67,21 @@ static int write_journal(struct source *source, bool committed, struct fault *fa
 
 /*
  * The destination made itself ready while the guest ran: what it dirtied since
- * goes now, and not while it is stopped.
+ * goes now, and not while it is stopped. What it dirties meanwhile goes in another
+ * round as long as that is less than half of it.
  */
 static int catch_up(struct source *source, struct fault *fault)
 {
-	if (door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault))
-		return -1;
-	return source_wait_round(source, fault);
+	const struct door_round *round = &source->last.round;
+	int n = 0;
+
+	do {
+		if (door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0,
+				    fault) || source_wait_round(source, fault))
+			return -1;
+	} while (++n < CATCH_UP_ROUNDS && round->dirty_pages > FEW_PAGES &&
+		 round->dirty_pages < round->pages / 2);
+	return 0;
 }
 
 int source_switchover(struct source *source, struct fault *fault)

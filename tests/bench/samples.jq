@@ -1,6 +1,6 @@
 # Results of vmfastmig downtime to one object a sample.
 [.[] | {
-	migration, kind, workload, kernel, qemu,
+	migration, kind, workload, kernel, qemu: .qemu_version,
 	converged: (.partial | not),
 	error: .error,
 	rounds: (if .module.rounds then (.module.rounds | length)

@@ -10,7 +10,7 @@ WORKLOADS_ALL="idle below near above sequential traffic"
 
 workload() { # NAME
 	GUEST=(--ram "$RAM" --check 0)
-	PROBES=(--rate 500)
+	PROBES=(--rate 100)	# an emulated guest answers some hundred a second
 	case $1 in
 	idle) GUEST+=(--dirty 0) ;;
 	below) GUEST+=(--dirty 2M) ;;
@@ -19,7 +19,7 @@ workload() { # NAME
 	sequential) GUEST+=(--dirty 6M --pattern seq) ;;
 	traffic)
 		GUEST+=(--dirty 1M)
-		PROBES+=(--tcp --tcp-rate 500)
+		PROBES+=(--tcp --tcp-rate 100)
 		;;
 	*) die "no workload $1: one of $WORKLOADS_ALL" ;;
 	esac
