@@ -3,8 +3,8 @@
 
 unit_suite() {
 	local units=$top/build/unit one log
-	check unit-build 600 make -C tests/unit O="$units" all || return
-	timeout --kill-after=20 300 make -s -C tests/unit O="$units" check >"$out/unit.log" 2>&1 </dev/null
+	check unit-build 900 make -C tests/unit O="$units" all || return
+	timeout --kill-after=20 900 make -s -C tests/unit O="$units" check >"$out/unit.log" 2>&1 </dev/null
 	for one in $(make -s -C tests/unit O="$units" list); do
 		log=$units/log/$one
 		[ -e "$log" ] || { tell fail "$one" "did not run"; continue; }

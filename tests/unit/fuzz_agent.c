@@ -9,7 +9,7 @@
 #include "downtime/agent.h"
 #include "fuzz.h"
 
-const unsigned int fuzz_iterations = 4000;
+const unsigned int fuzz_iterations = 1500;
 
 const char *const fuzz_seeds[] = {
 	"{\"do\":\"ping\",\"id\":1}\n{\"do\":\"stat\",\"id\":2}\n{\"do\":\"stat\",\"monitor\":\"main\",\"id\":3}\n",

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#define TEST_SECONDS	60
+#define TEST_SECONDS	150
 
 struct test {
 	const char *name;
