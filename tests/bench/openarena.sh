@@ -60,24 +60,23 @@ openarena_build() { # DIR
 		done
 		cp root/usr/lib/ioquake3/ioq3ded "$(image_busybox)" tree &&
 			openarena_libraries tree/ioq3ded tree/lib &&
-			openarena_data root tree/baseoa || exit 1
-		openarena_run >tree/run
-		chmod 755 tree/run
-		rm -rf root -- *.deb
+			openarena_data root tree/baseoa
 	)
 }
 
 # openarena_tree: prints where the server is, as it is to be copied to $OPENARENA_HOME.
-# Fetched once. Its engine is .../ioq3ded.
+# It is fetched once. A client of ours wants its ioq3ded, too.
 openarena_tree() {
 	(
 		mkdir -p "$OPENARENA_CACHE"
 		flock 8
-		[ ! -x "$OPENARENA_CACHE/tree/run" ] || exit 0
-		rm -rf "$OPENARENA_CACHE/new" "$OPENARENA_CACHE/tree"
-		mkdir "$OPENARENA_CACHE/new" && openarena_build "$OPENARENA_CACHE/new" &&
-			mv "$OPENARENA_CACHE/new/tree" "$OPENARENA_CACHE/tree" &&
+		if [ ! -d "$OPENARENA_CACHE/tree" ]; then
 			rm -rf "$OPENARENA_CACHE/new"
+			mkdir "$OPENARENA_CACHE/new" && openarena_build "$OPENARENA_CACHE/new" &&
+				mv "$OPENARENA_CACHE/new/tree" "$OPENARENA_CACHE/tree" || exit 1
+			rm -rf "$OPENARENA_CACHE/new"
+		fi
+		openarena_run >"$OPENARENA_CACHE/tree/run" && chmod 755 "$OPENARENA_CACHE/tree/run"
 	) 8>"$RIG_KERNELS/openarena.lock" >&2 ||
 		die "cannot fetch or unpack OpenArena's server (${OPENARENA_PARTS[*]})"
 	echo "$OPENARENA_CACHE/tree"

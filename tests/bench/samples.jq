@@ -10,6 +10,8 @@
 		guest: (if .partial then null else .guest.clock_stop_ms end),
 		qemu: (if .partial then null else .qemu.downtime_ms end)
 	},
+	player: (if .player then {snapshots_per_s: .player.snapshots_per_s, lost: .player.lost,
+		longest_gap_ms: .player.longest_gap_ms} else null end),
 	parts: [.downtime.parts[]? | {name, ms, attributed}],
 	total_ms: (if .partial then null else (.end_ns - .migrate_ns) / 1e6 end),
 	bytes_sent: ((.module.ram.bytes_sent // 0) + (.qemu.source.ram.transferred // 0)),

@@ -10,11 +10,11 @@ group_by([.kernel, .qemu, .workload])[] |
 "",
 "Downtime in ms: median / 95th percentile / longest.",
 "",
-"| migration | completed | rounds | by client | by guest | by QEMU | total s | MiB sent | CPU s source | sink | throughput | pinned MiB source | sink |",
-"|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+"| migration | completed | rounds | by client | by guest | by QEMU | by a player | total s | MiB sent | CPU s source | sink | throughput | pinned MiB source | sink |",
+"|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
 (group_by(.kind)[] | "| \(.[0].migration) | \(map(select(.converged)) | length) of \(length)" +
 	" | \(map(.rounds) | median(0)) | \(map(.downtime_ms.client) | three) | \(map(.downtime_ms.guest) | three)" +
-	" | \(map(.downtime_ms.qemu) | three) | \(map(.total_ms | if . then . / 1000 else null end) | median(1))" +
+	" | \(map(.downtime_ms.qemu) | three) | \(map(.player.longest_gap_ms) | three) | \(map(.total_ms | if . then . / 1000 else null end) | median(1))" +
 	" | \(map(.bytes_sent / 1048576) | median(0)) | \(map(.cpu_s.source) | median(1)) | \(map(.cpu_s.sink) | median(1))" +
 	" | \(map(.guest_throughput_ratio) | median(2)) | \(map(.pinned_bytes.source | if . then . / 1048576 else null end) | median(0))" +
 	" | \(map(.pinned_bytes.sink | if . then . / 1048576 else null end) | median(0)) |"),

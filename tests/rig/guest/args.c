@@ -41,6 +41,8 @@ static void parse_word(const char *key, const char *value)
 		snprintf(settings.ip, sizeof(settings.ip), "%s", value);
 	else if (!strcmp(key, "disk"))
 		snprintf(settings.disk, sizeof(settings.disk), "%s", value);
+	else if (!strcmp(key, "exec"))
+		snprintf(settings.exec, sizeof(settings.exec), "%s", value);
 	else if (!strcmp(key, "ws"))
 		set_bytes(value, &settings.ws_bytes);
 	else if (!strcmp(key, "cold"))

@@ -18,7 +18,7 @@
 enum area_id { AREA_WS, AREA_COLD, AREAS };
 
 struct settings {
-	char ip[32], disk[64];
+	char ip[32], disk[64], exec[64];
 	uint64_t ws_bytes, cold_bytes, read_bytes;
 	atomic_ullong dirty_bytes_per_s, check_bytes_per_s;
 	bool random;
@@ -57,6 +57,7 @@ void pages_check(enum area_id id, size_t page);
 void writer_start(void);
 void checker_start(void);
 void disk_start(void);
+void exec_start(void);
 void responder_start(void);
 void responder_tick(void);
 
