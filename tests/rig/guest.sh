@@ -115,8 +115,10 @@ guest_ask() {
 	local address reply n
 	address=$(guest_address "$1") || exit 1
 	for n in 1 2 3 4 5; do
-		reply=$(in_net socat -t1 -T1 - "UDP4:$address:7000" <<<"$2" 2>/dev/null)
+		reply=$(in_net bash -c 'exec 3<>"/dev/udp/$1/7000" && echo "$2" >&3 &&
+			timeout 1 head -n 1 <&3' - "$address" "$2" 2>/dev/null)
 		[ -z "$reply" ] || break
+		sleep 0.2
 	done
 	[ -n "$reply" ] || {
 		note "guest $1 ($address) does not answer, asked $n times"
