@@ -14,6 +14,7 @@
 #include "responder/connection.h"
 #include "responder/latency.h"
 #include "responder/pace.h"
+#include "responder/port.h"
 #include "responder/size.h"
 #include "responder/stalls.h"
 #include "responder/tcp.h"
@@ -456,15 +457,18 @@ static void over_tcp(void)
 	padding = 1000;
 	if (!CHECK(!tcp_start(&answers, port, &fault)))
 		tap_give_up(fault.text);
+	fd = dial(SOCK_STREAM, port);
+	put(fd, "hum\nhum\necho 4\n");
+	while (!strstr(receive(fd), "echo 4 "))
+		;
 	deaf = dial(SOCK_STREAM, port);
 	fcntl(deaf, F_SETFL, O_NONBLOCK);
 	for (i = 0; i < 100000 && send(deaf, "status\n", 7, 0) == 7; i++)
 		;
-	fd = dial(SOCK_STREAM, port);
 	put(fd, "ec");
 	put(fd, "ho 3\n");
 	CHECK_TEXT(receive(fd), "echo 3 7000900 5 55 40 1234\n");
-	CHECK(tcp_start(&answers, port, &fault) == -1);
+	CHECK(port_open(SOCK_STREAM, port, &fault) == -1);
 	CHECK_HAS(fault.text, "TCP port");
 	close(fd);
 	close(deaf);

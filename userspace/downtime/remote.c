@@ -174,8 +174,16 @@ int remote_hear(struct remote *remote, int timeout_ms, struct fault *fault)
 
 json_int_t remote_ask(struct remote *remote, json_t *request, struct fault *fault)
 {
+	struct fault why;
+
 	json_object_set_new(request, "id", json_integer(++remote->last_id));
-	return lines_send(&remote->lines, request, fault) ? -1 : remote->last_id;
+	if (!lines_send(&remote->lines, request, fault))
+		return remote->last_id;
+	/* It is gone; what it said before tells more. */
+	if (!remote_hear(remote, 0, &why))
+		return -1;
+	*fault = why;
+	return -1;
 }
 
 static json_t *take_answer(struct remote *remote, const char *key)
