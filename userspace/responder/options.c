@@ -27,7 +27,7 @@ static void usage(FILE *stream)
 	      "                           [--pattern random|seq] [--writers N]\n\n"
 	      "  --port N         UDP and TCP port to answer on (7000)\n"
 	      "  --work BYTES     memory to write to, 0 for none (64M)\n"
-	      "  --dirty BYTES    how much of it a second, a page counted whole; max: no limit (8M)\n"
+	      "  --dirty BYTES    how much of it a second, in whole pages; max: no limit (8M)\n"
 	      "  --pattern WHICH  pages at random, or seq: one after the other (random)\n"
 	      "  --writers N      threads that write (one for each CPU)\n\n"
 	      "BYTES take K, M, G or T. See vmfastmig-responder(8).\n", stream);

@@ -104,7 +104,7 @@ static int fill_area(size_t pages, struct fault *fault)
 	area = allocate(pages * PAGE_BYTES);
 	generation = allocate(pages * sizeof(*generation));
 	if (!area || !generation)
-		return fail(fault, "cannot have %llu bytes to work on: %s; ask for less with --work",
+		return fail(fault, "cannot have %llu bytes to work on: %s; use less --work",
 			    (unsigned long long)pages * PAGE_BYTES, strerror(errno));
 	for (page = 0; page < pages; page++)
 		*word_at(page) = word_of(page);
