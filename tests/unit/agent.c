@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "downtime/agent.h"
 #include "downtime/lines.h"
+#include "downtime/usage.h"
 #include "played.h"
 #include "qemu.h"
 #include "scratch.h"
@@ -429,6 +430,26 @@ static void stat_cpu(void)
 	end();
 }
 
+/* Nothing is pinned by who is gone, or is nobody. */
+static void stat_gone(void)
+{
+	pid_t pid = fork();
+	json_t *usage;
+
+	if (!pid)
+		_exit(0);
+	usage = usage_read(getpid(), &fault);
+	CHECK(json_is_integer(json_object_get(usage, "pinned_bytes")));
+	json_decref(usage);
+	waitpid(pid, NULL, 0);
+	usage = usage_read(pid, &fault);
+	CHECK(json_object_get(usage, "cpu_s") && !json_object_get(usage, "pinned_bytes"));
+	json_decref(usage);
+	usage = usage_read(0, &fault);
+	CHECK(json_object_get(usage, "cpu_s") && !json_object_get(usage, "pinned_bytes"));
+	json_decref(usage);
+}
+
 /* STATUS, what it said, what it complained. */
 static void check_run(const char *script, int status, const char *output, const char *errors)
 {
@@ -452,7 +473,8 @@ static void run(void)
 	check_run("kill -KILL $$", 128 + SIGKILL, "", "");
 	check_run("kill -PIPE $$", 128 + SIGPIPE, "", "");	/* which the agent ignores */
 	check_run("cat; echo $?", 0, "0\n", "");		/* its input is at its end */
-	check_run("for fd in /proc/$$/fd/[3-9]*; do readlink $fd; done; true", 0, "", "");
+	check_run("for fd in /proc/$$/fd/*; do case $fd in */[012]);; *) readlink $fd;; esac; done; true",
+		  0, "", "");
 	check_run("printf 'a\\000b\\377c'", 0, "a?b?c", "");
 	message = call(json_pack("{s:s,s:[s]}", "do", "run", "argv", "/none/such"));
 	CHECK(int_of(message, "status") == 127);
@@ -555,16 +577,31 @@ static void observer_vanishes(void)
 	      comes(scratch_path("got2")));
 }
 
-/* It does not wait for it for ever. */
+static pid_t pid_in(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int pid = 0;
+
+	if (!file || fscanf(file, "%d", &pid) != 1)
+		tap_give_up(path);
+	fclose(file);
+	return pid;
+}
+
+/* It is not waited for for ever. */
 static void deaf_program(void)
 {
-	char script[300];
+	char script[400];
+	pid_t pid;
 
 	start();
-	snprintf(script, sizeof(script), "trap '' INT; echo >%s; exec sleep 15", scratch_path("ready"));
+	snprintf(script, sizeof(script), "trap '' INT; echo $$ >%s; mv %s %s; exec sleep 1000",
+		 scratch_path("new"), scratch_path("new"), scratch_path("ready"));
 	ask(run_request(script));
 	CHECK(comes(scratch_path("ready")));
 	end();
+	pid = pid_in(scratch_path("ready"));
+	CHECK(pid > 0 && !kill(pid, SIGKILL));
 }
 
 /* Answers that nobody reads; its end all the same. */
@@ -659,6 +696,7 @@ int main(void)
 		{ "a real QEMU", real_qemu },
 		{ "pinned memory", stat_pinned },
 		{ "CPU seconds", stat_cpu },
+		{ "what is gone has pinned nothing", stat_gone },
 		{ "programs", run },
 		{ "much output", big_output },
 		{ "refused programs", refused_programs },
