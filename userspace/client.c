@@ -9,9 +9,6 @@
 
 #include "client.h"
 
-#define FIRST_BYTES	4096
-#define LINE_BYTES	(16 << 20)	/* most of one line: a result with 10000 rounds fits */
-
 int client_open(struct client *client, const char *path, struct fault *fault)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -34,7 +31,7 @@ void client_close(struct client *client)
 {
 	if (client->fd >= 0)
 		close(client->fd);
-	free(client->buf);
+	linebuf_free(&client->lines);
 	*client = (struct client){ .fd = -1 };
 }
 
@@ -68,46 +65,27 @@ static int parse_line(const char *line, size_t bytes, json_t **message, struct f
 /* 0: no whole line is there yet. */
 static int take_line(struct client *client, json_t **message, struct fault *fault)
 {
-	char *end = client->used ? memchr(client->buf, '\n', client->used) : NULL;
+	size_t bytes;
+	const char *line = linebuf_line(&client->lines, &bytes);
 	int got;
 
-	if (!end)
+	if (!line)
 		return 0;
-	got = parse_line(client->buf, end - client->buf, message, fault);
-	client->used -= end + 1 - client->buf;
-	memmove(client->buf, end + 1, client->used);
+	got = parse_line(line, bytes, message, fault);
+	linebuf_drop(&client->lines, bytes);
 	return got;
-}
-
-static int grow(struct client *client, struct fault *fault)
-{
-	size_t size = client->size ? 2 * client->size : FIRST_BYTES;
-	char *buf;
-
-	if (client->used < client->size)
-		return 0;
-	buf = size <= LINE_BYTES ? realloc(client->buf, size) : NULL;
-	if (!buf)
-		return fail(fault, "vmfastmigd's answer is too long: %zu bytes", client->used);
-	client->buf = buf;
-	client->size = size;
-	return 0;
 }
 
 static int read_more(struct client *client, struct fault *fault)
 {
-	ssize_t got;
+	ssize_t got = linebuf_read(&client->lines, client->fd);
 
-	if (grow(client, fault))
-		return -1;
-	got = recv(client->fd, client->buf + client->used, client->size - client->used, 0);
-	if (got < 0 && errno == EINTR)
+	if (got > 0 || (got < 0 && errno == EINTR))
 		return 0;
-	if (got <= 0)
-		return fail(fault, "vmfastmigd went away%s%s; see: journalctl -u vmfastmigd",
-			    got ? ": " : "", got ? strerror(errno) : "");
-	client->used += got;
-	return 0;
+	if (got < 0 && errno == EMSGSIZE)
+		return fail(fault, "vmfastmigd's answer is too long: %zu bytes", client->lines.used);
+	return fail(fault, "vmfastmigd went away%s%s; see: journalctl -u vmfastmigd",
+		    got ? ": " : "", got ? strerror(errno) : "");
 }
 
 int client_next(struct client *client, int stop_fd, json_t **message, struct fault *fault)

@@ -6,11 +6,11 @@
 #include <jansson.h>
 
 #include "fault.h"
+#include "linebuf.h"
 
 struct client {
 	int fd;
-	char *buf;
-	size_t used, size;
+	struct linebuf lines;
 };
 
 int client_open(struct client *client, const char *path, struct fault *fault);

@@ -10,7 +10,6 @@
 #include "clock.h"
 #include "qmp.h"
 
-#define LINE_BYTES	(16 << 20)
 #define ANSWER_MS	30000
 
 static int gone(struct qmp *qmp, struct fault *fault)
@@ -21,16 +20,14 @@ static int gone(struct qmp *qmp, struct fault *fault)
 /* The line in the buffer, parsed, or NULL when none is whole yet. */
 static json_t *take_line(struct qmp *qmp, bool *bad)
 {
-	char *end = memchr(qmp->buf, '\n', qmp->used);
-	json_t *object;
 	size_t bytes;
+	const char *line = linebuf_line(&qmp->lines, &bytes);
+	json_t *object;
 
-	if (!end)
+	if (!line)
 		return NULL;
-	bytes = end - qmp->buf + 1;
-	object = json_loadb(qmp->buf, bytes, JSON_REJECT_DUPLICATES, NULL);
-	memmove(qmp->buf, end + 1, qmp->used - bytes);
-	qmp->used -= bytes;
+	object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+	linebuf_drop(&qmp->lines, bytes);
 	if (!json_is_object(object)) {
 		json_decref(object);
 		*bad = true;
@@ -41,15 +38,11 @@ static json_t *take_line(struct qmp *qmp, bool *bad)
 
 static int fill(struct qmp *qmp, struct fault *fault)
 {
-	ssize_t got;
+	ssize_t got = linebuf_read(&qmp->lines, qmp->fd);
 
-	if (qmp->used == LINE_BYTES)
-		return fail(fault, "%s: a line of more than %d bytes", qmp->path, LINE_BYTES);
-	got = read(qmp->fd, qmp->buf + qmp->used, LINE_BYTES - qmp->used);
-	if (got <= 0)
-		return gone(qmp, fault);
-	qmp->used += got;
-	return 0;
+	if (got < 0 && errno == EMSGSIZE)
+		return fail(fault, "%s: a line of more than %d bytes", qmp->path, LINEBUF_BYTES);
+	return got > 0 ? 0 : gone(qmp, fault);
 }
 
 /* 1 and a message; 0 at the time-out or for @watch; -1. */
@@ -89,6 +82,20 @@ static void keep_event(struct qmp *qmp, json_t *event)
 {
 	json_object_set_new(event, "arrived_ns", json_integer(clock_ns()));
 	json_array_append_new(qmp->events, event);
+}
+
+/* As receive(), where nothing but events is waited for: they are kept. */
+static int receive_event(struct qmp *qmp, int timeout_ms, const struct watch *watch,
+			 struct fault *fault)
+{
+	json_t *message;
+	int got = receive(qmp, timeout_ms, watch, &message, fault);
+
+	if (got > 0 && json_object_get(message, "event"))
+		keep_event(qmp, message);
+	else if (got > 0)
+		json_decref(message);
+	return got;
 }
 
 /* With the first byte goes @fd, unless it is -1. */
@@ -242,7 +249,6 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuse
 		   struct fault *fault)
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
-	json_t *message;
 	int got;
 
 	for (;;) {
@@ -251,30 +257,21 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuse
 		*event = take_event(qmp, name, statuses);
 		if (*event)
 			return 1;
-		got = receive(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0, watch,
-			      &message, fault);
+		got = receive_event(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0,
+				    watch, fault);
 		if (got <= 0)
 			return got;
-		if (json_object_get(message, "event"))
-			keep_event(qmp, message);
-		else
-			json_decref(message);
 	}
 }
 
 int qmp_next_event(struct qmp *qmp, json_t **event, struct fault *fault)
 {
-	json_t *message;
 	int got;
 
 	while (!json_array_size(qmp->events)) {
-		got = receive(qmp, 0, WATCH_NOTHING, &message, fault);
+		got = receive_event(qmp, 0, WATCH_NOTHING, fault);
 		if (got <= 0)
 			return got;
-		if (json_object_get(message, "event"))
-			keep_event(qmp, message);
-		else
-			json_decref(message);
 	}
 	*event = json_incref(json_array_get(qmp->events, 0));
 	json_array_remove(qmp->events, 0);
@@ -319,9 +316,8 @@ int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
 	}
 	getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
 	qmp->pid = peer.pid;
-	qmp->buf = malloc(LINE_BYTES);
 	qmp->events = json_array();
-	if (qmp->buf && qmp->events && !greet(qmp, fault))
+	if (qmp->events && !greet(qmp, fault))
 		return 0;
 	qmp_close(qmp);
 	return -1;
@@ -332,8 +328,7 @@ void qmp_close(struct qmp *qmp)
 	if (qmp->fd >= 0)
 		close(qmp->fd);
 	qmp->fd = -1;
-	free(qmp->buf);
-	qmp->buf = NULL;
+	linebuf_free(&qmp->lines);
 	json_decref(qmp->events);
 	qmp->events = NULL;
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "fault.h"
+#include "linebuf.h"
 #include "watch.h"
 
 struct qmp {
@@ -19,8 +20,7 @@ struct qmp {
 	bool no_listener;	/* qmp_open() failed for that: its QEMU is dead */
 	bool refused;		/* the last command was answered by an error */
 	char path[108];
-	char *buf;
-	size_t used;
+	struct linebuf lines;
 	unsigned int last_id;
 	json_t *events;		/* array, in order of arrival, each with "arrived_ns" */
 };

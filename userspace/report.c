@@ -40,7 +40,7 @@ json_t *source_failure(struct source *source, const struct fault *fault, const c
 {
 	char status[32] = "unknown";
 
-	if (source->qmp.buf)
+	if (source->qmp.fd >= 0)
 		resume_status(&source->qmp, status, sizeof(status));
 	return json_pack("{s:b,s:s,s:s,s:s,s:O}", "completed", 0, "error", fault->text, "phase",
 			 phase, "guest", source->committed ? "given away" : status, "checks",

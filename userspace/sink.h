@@ -31,9 +31,9 @@ void sink_unclaim(struct sink *sink);
 void sink_end(struct sink *sink, json_t *result);
 
 /*
- * custody.c. A guest is noted in a file before it is loaded,
- * until the source has heard that it runs, or it is given up: the answer to a
- * commit that is said again rests on that.
+ * custody.c. A guest is noted in a file before it is loaded, until the source
+ * has heard that it runs, or it is given up: the answer to a commit that is said
+ * again rests on that.
  */
 struct custody {
 	const char *ticket;

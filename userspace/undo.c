@@ -53,7 +53,7 @@ void source_release(struct source *source)
 		door_close(&source->door);
 	if (source->guest.facts)
 		guest_free(&source->guest);
-	if (source->qmp.buf)
+	if (source->qmp.fd >= 0)
 		qmp_close(&source->qmp);
 	explicit_bzero(source->token, sizeof(source->token));
 	json_decref(source->settings);

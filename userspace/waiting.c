@@ -148,7 +148,7 @@ void sink_wait(struct job *job, const char *qmp_path, const char *name)
 	}
 	if (sink->guest.facts)
 		guest_free(&sink->guest);
-	if (sink->qmp.buf)
+	if (sink->qmp.fd >= 0)
 		qmp_close(&sink->qmp);
 	pthread_cond_destroy(&sink->cond);
 	free(sink);

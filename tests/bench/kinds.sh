@@ -54,5 +54,5 @@ kind_title() {
 }
 
 address_of() { # HOST
-	echo "10.77.1.$(($(printf '%d' "'$1") - 96))"
+	echo "10.77.1.$(host_number "$1")"
 }

@@ -40,11 +40,11 @@ static void start(void)
 	if (!agent) {
 		close(pair[0]);
 		signal(SIGPIPE, SIG_IGN);
-		exit(agent_serve(pair[1], pair[1]));	/* through the leak check */
+		agent_serve(pair[1], pair[1]);
+		exit(0);	/* through the leak check */
 	}
 	close(pair[1]);
-	if (lines_open(&lines, "the agent", pair[0], pair[0], &fault))
-		tap_give_up(fault.text);
+	lines_open(&lines, "the agent", pair[0], pair[0]);
 }
 
 static void check_ended(void)

@@ -8,8 +8,6 @@
 #include "fuzz.h"
 #include "qmp.h"
 
-#define BUFFER_BYTES (16 << 20)		/* what qmp_open() allocates */
-
 const unsigned int fuzz_iterations = 10000;
 
 const char *const fuzz_seeds[] = {
@@ -24,18 +22,15 @@ const char *const fuzz_seeds[] = {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	static const char *const statuses[] = { "completed", "failed", NULL };
-	static char *buffer;
 	struct qmp qmp = { .path = "fuzz" };
 	json_t *answer = NULL, *event;
 	struct fault fault;
 	int pair[2];
 
-	buffer = buffer ? buffer : malloc(BUFFER_BYTES);
 	if (bytes > 32768 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
 		return 0;
 	qmp.events = json_array();
 	qmp.fd = pair[0];
-	qmp.buf = buffer;
 	if (send(pair[1], data, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
 		abort();
 	shutdown(pair[1], SHUT_WR);
@@ -47,5 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	close(pair[0]);
 	close(pair[1]);
 	json_decref(qmp.events);
+	linebuf_free(&qmp.lines);
 	return 0;
 }

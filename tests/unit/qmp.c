@@ -73,7 +73,7 @@ static void refused_greetings(void)
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		CHECK(open_to(says, bad[i].text) == -1);
 		CHECK_HAS(fault.text, bad[i].why);
-		CHECK(qmp.fd == -1 && !qmp.buf && !qmp.events);
+		CHECK(qmp.fd == -1 && !qmp.lines.buf && !qmp.events);
 		script_end(&script);
 	}
 }
@@ -90,7 +90,7 @@ static void refused_negotiation(void)
 {
 	CHECK(open_to(refuses, NULL) == -1);
 	CHECK_TEXT(fault.text, "QEMU refused qmp_capabilities: no");
-	CHECK(qmp.fd == -1 && !qmp.buf && !qmp.events);
+	CHECK(qmp.fd == -1 && !qmp.lines.buf && !qmp.events);
 	script_end(&script);
 }
 

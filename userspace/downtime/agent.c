@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../cmd.h"
 #include "../qmp.h"
 #include "agent.h"
 #include "lines.h"
@@ -26,14 +27,9 @@ struct agent {
 	struct program programs[PROGRAMS];
 };
 
-static const char *text(const json_t *request, const char *key)
-{
-	return json_string_value(json_object_get(request, key)) ?: "";
-}
-
 static struct monitor *monitor_of(struct agent *agent, const json_t *request, struct fault *fault)
 {
-	const char *name = text(request, "monitor");
+	const char *name = text_of(request, "monitor");
 	int i;
 
 	for (i = 0; i < MONITORS; i++)
@@ -75,10 +71,10 @@ static struct monitor *new_monitor(struct agent *agent, const char *name, struct
 
 static json_t *do_open(struct agent *agent, const json_t *request, struct fault *fault)
 {
-	const char *name = text(request, "monitor");
+	const char *name = text_of(request, "monitor");
 	struct monitor *monitor = new_monitor(agent, name, fault);
 
-	if (!monitor || qmp_open(&monitor->qmp, text(request, "path"), fault))
+	if (!monitor || qmp_open(&monitor->qmp, text_of(request, "path"), fault))
 		return NULL;
 	strcpy(monitor->name, name);
 	monitor->open = true;
@@ -90,7 +86,7 @@ static json_t *do_call(struct agent *agent, const json_t *request, struct fault 
 	struct monitor *monitor = monitor_of(agent, request, fault);
 	json_t *answer = NULL;
 
-	if (!monitor || qmp_call(&monitor->qmp, text(request, "execute"),
+	if (!monitor || qmp_call(&monitor->qmp, text_of(request, "execute"),
 				 json_incref(json_object_get(request, "arguments")), &answer, fault))
 		return NULL;
 	return json_pack("{s:I,s:o?}", "ns", (json_int_t)clock_ns(), "return", answer);
@@ -144,7 +140,7 @@ static const struct {
 
 static int obey(struct agent *agent, const json_t *request, struct fault *fault)
 {
-	const char *what = text(request, "do");
+	const char *what = text_of(request, "do");
 	struct fault failed = { "" };
 	json_t *answer = NULL;
 	size_t i;
@@ -190,8 +186,7 @@ static int64_t ahead_ns(void)
 static json_int_t event_ns(const json_t *event)
 {
 	const json_t *stamp = json_object_get(event, "timestamp");
-	json_int_t s = json_integer_value(json_object_get(stamp, "seconds"));
-	json_int_t us = json_integer_value(json_object_get(stamp, "microseconds"));
+	json_int_t s = int_of(stamp, "seconds"), us = int_of(stamp, "microseconds");
 
 	if (s <= 0 || s > UINT32_MAX || us < 0 || us >= 1000000)
 		return 0;
@@ -204,7 +199,7 @@ static int tell_events(struct agent *agent, struct monitor *monitor, struct faul
 	int got, err = 0;
 
 	while (!err && (got = qmp_next_event(&monitor->qmp, &event, fault)) > 0) {
-		json_int_t ns = json_integer_value(json_object_get(event, "arrived_ns"));
+		json_int_t ns = int_of(event, "arrived_ns");
 
 		err = lines_send(&agent->lines, json_pack("{s:s,s:O,s:I,s:I}", "monitor",
 							  monitor->name, "event", event, "ns", ns,
@@ -277,14 +272,13 @@ static void leave_programs(struct agent *agent)
 			program_leave(&agent->programs[i]);
 }
 
-int agent_serve(int in, int out)
+void agent_serve(int in, int out)
 {
 	struct agent agent = { 0 };
 	struct fault fault;
 	int i;
 
-	if (lines_open(&agent.lines, "the observer", in, out, &fault))
-		return 1;
+	lines_open(&agent.lines, "the observer", in, out);
 	while (!serve_once(&agent, &fault))
 		;
 	leave_programs(&agent);
@@ -292,5 +286,4 @@ int agent_serve(int in, int out)
 		if (agent.monitors[i].open)
 			qmp_close(&agent.monitors[i].qmp);
 	lines_close(&agent.lines);
-	return 0;
 }

@@ -22,6 +22,6 @@
 #ifndef AGENT_H
 #define AGENT_H
 
-int agent_serve(int in, int out);
+void agent_serve(int in, int out);
 
 #endif

@@ -62,7 +62,7 @@ static int failed(struct measure *measure, enum where where, struct fault *fault
 	if (!remote_qmp(&measure->remotes[where], "main", "query-migrate", NULL, &answer, &ignored))
 		why = json_string_value(json_object_get(answer, "error-desc"));
 	fail(fault, "QEMU's migration is %s on the %s: %s", measure->status[where],
-	     where == WHERE_SOURCE ? "source" : "destination", why ?: "it does not say why");
+	     where_name(where), why ?: "it does not say why");
 	json_decref(answer);
 	return -1;
 }
@@ -88,8 +88,7 @@ static int ended(struct measure *measure, struct fault *fault)
 		const char *status = measure->status[where];
 
 		if (measure->gone[where])
-			return fail(fault, "the QEMU on the %s is gone", where == WHERE_SOURCE ?
-				    "source" : "destination");
+			return fail(fault, "the QEMU on the %s is gone", where_name(where));
 		if (!strcmp(status, "failed") || !strcmp(status, "cancelled") ||
 		    !strcmp(status, "postcopy-paused"))
 			return failed(measure, where, fault);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../cmd.h"
 #include "measure.h"
 
 #define ASK_MS		60000
@@ -38,8 +39,8 @@ static int take_output(struct measure *measure, enum where where, json_int_t id,
 	errors = json_string_value(json_object_get(answer, "errors"));
 	errors = errors && *errors ? errors : "no result";
 	if (!json_is_object(*output)) {
-		got = fail(fault, "vmfastmig on the %s: %.*s", where == WHERE_SOURCE ? "source" :
-			   "destination", (int)strcspn(errors, "\n"), errors);
+		got = fail(fault, "vmfastmig on the %s: %.*s", where_name(where),
+			   (int)strcspn(errors, "\n"), errors);
 		json_decref(*output);
 		*output = NULL;
 	}
@@ -62,7 +63,7 @@ static int start_incoming(struct measure *measure, json_int_t *job, struct fault
 	if (got <= 0)
 		return got ? got : fail(fault, "vmfastmig incoming does not end");
 	error = json_string_value(json_object_get(output, "error"));
-	*job = json_integer_value(json_object_get(output, "id"));
+	*job = int_of(output, "id");
 	if (error)
 		got = fail(fault, "destination: %s", error);
 	json_decref(output);

@@ -8,13 +8,9 @@
 #include "../clock.h"
 #include "lines.h"
 
-#define LINE_BYTES (16 << 20)
-
-int lines_open(struct lines *lines, const char *peer, int in, int out, struct fault *fault)
+void lines_open(struct lines *lines, const char *peer, int in, int out)
 {
-	*lines = (struct lines){ .peer = peer, .in = in, .out = out, .room = 4096 };
-	lines->buf = malloc(lines->room);
-	return lines->buf ? 0 : fail(fault, "no memory");
+	*lines = (struct lines){ .peer = peer, .in = in, .out = out };
 }
 
 void lines_close(struct lines *lines)
@@ -22,8 +18,7 @@ void lines_close(struct lines *lines)
 	close(lines->in);
 	if (lines->out != lines->in)
 		close(lines->out);
-	free(lines->buf);
-	lines->buf = NULL;
+	linebuf_free(&lines->buf);
 }
 
 int lines_send(struct lines *lines, json_t *object, struct fault *fault)
@@ -50,43 +45,31 @@ int lines_send(struct lines *lines, json_t *object, struct fault *fault)
 
 static int take(struct lines *lines, json_t **object, struct fault *fault)
 {
-	char *end = memchr(lines->buf, '\n', lines->used);
 	size_t bytes;
+	const char *line = linebuf_line(&lines->buf, &bytes);
 
-	if (!end)
+	if (!line)
 		return 0;
-	bytes = end - lines->buf + 1;
-	*object = json_loadb(lines->buf, bytes, JSON_REJECT_DUPLICATES, NULL);
+	*object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(*object)) {
 		json_decref(*object);
 		*object = NULL;
 		return fail(fault, "%s says what is no JSON object: %.*s", lines->peer,
-			    (int)(bytes > 200 ? 200 : bytes - 1), lines->buf);
+			    (int)(bytes < 200 ? bytes : 200), line);
 	}
-	memmove(lines->buf, end + 1, lines->used - bytes);
-	lines->used -= bytes;
+	linebuf_drop(&lines->buf, bytes);
 	return 1;
 }
 
 static int fill(struct lines *lines, struct fault *fault)
 {
-	ssize_t got;
+	ssize_t got = linebuf_read(&lines->buf, lines->in);
 
-	if (lines->used == lines->room) {
-		char *more = lines->room < LINE_BYTES ? realloc(lines->buf, lines->room * 2) : NULL;
-
-		if (!more)
-			return fail(fault, "%s: a line of %zu bytes", lines->peer, lines->used);
-		lines->buf = more;
-		lines->room *= 2;
-	}
-	got = read(lines->in, lines->buf + lines->used, lines->room - lines->used);
-	if (got < 0 && errno == EINTR)
+	if (got > 0 || (got < 0 && errno == EINTR))
 		return 0;
-	if (got <= 0)
-		return fail(fault, "%s is gone", lines->peer);
-	lines->used += got;
-	return 0;
+	if (got < 0 && errno == EMSGSIZE)
+		return fail(fault, "%s: a line of %zu bytes", lines->peer, lines->buf.used);
+	return fail(fault, "%s is gone", lines->peer);
 }
 
 /* Not past the time-out, also where what comes never ends, or ends no line. */

@@ -7,15 +7,15 @@
 #include <stddef.h>
 
 #include "../fault.h"
+#include "../linebuf.h"
 
 struct lines {
 	const char *peer;	/* for errors; the caller's */
 	int in, out;
-	char *buf;
-	size_t used, room;
+	struct linebuf buf;
 };
 
-int lines_open(struct lines *lines, const char *peer, int in, int out, struct fault *fault);
+void lines_open(struct lines *lines, const char *peer, int in, int out);
 /* Closes both descriptors. */
 void lines_close(struct lines *lines);
 

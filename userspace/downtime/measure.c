@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../cmd.h"
 #include "measure.h"
 
 #define PASS_MS		50
@@ -18,8 +19,8 @@
 
 static int64_t time_of(const json_t *message)
 {
-	int64_t arrived_ns = json_integer_value(json_object_get(message, "ns"));
-	int64_t stamp_ns = json_integer_value(json_object_get(message, "event_ns"));
+	int64_t arrived_ns = int_of(message, "ns");
+	int64_t stamp_ns = int_of(message, "event_ns");
 
 	return stamp_ns > 0 && stamp_ns <= arrived_ns && arrived_ns - stamp_ns < STAMP_NS ? stamp_ns : arrived_ns;
 }
@@ -42,7 +43,7 @@ static void note_event(struct measure *measure, enum where where, const json_t *
 	if (!strcmp(name, "RESUME") && where == WHERE_DESTINATION)
 		measure->resumed = true;
 	if (!strcmp(name, "MIGRATION_PASS") && where == WHERE_SOURCE)
-		measure->passes = json_integer_value(json_object_get(data, "pass"));
+		measure->passes = int_of(data, "pass");
 }
 
 static void heard(void *context, struct remote *remote, json_t *message)
@@ -84,7 +85,6 @@ static int open_monitor(struct measure *measure, enum where where, const char *p
 
 static int open_host(struct measure *measure, enum where where, struct fault *fault)
 {
-	static const char *const names[] = { "source", "destination" };
 	const struct measure_options *options = measure->options;
 	struct remote_where at = { .rsh = options->rsh };
 	struct remote *remote = &measure->remotes[where];
@@ -98,7 +98,7 @@ static int open_host(struct measure *measure, enum where where, struct fault *fa
 	at.host = *host ? host : NULL;
 	at.program = *host ? options->remote_program : "/proc/self/exe";
 	measure->programs[where] = at.program;
-	if (remote_open(remote, names[where], &at, fault))
+	if (remote_open(remote, where_name(where), &at, fault))
 		return -1;
 	measure->open[where] = true;
 	remote->heard = heard;
@@ -250,7 +250,7 @@ static void note_pinned(struct measure *measure)
 		    remote_call(&measure->remotes[where], json_pack("{s:s,s:s}", "do", "stat", "monitor",
 				"main"), ASK_MS, &usage, &ignored))
 			continue;
-		bytes = json_integer_value(json_object_get(usage, "pinned_bytes"));
+		bytes = int_of(usage, "pinned_bytes");
 		if (bytes > measure->pinned_bytes[where])
 			measure->pinned_bytes[where] = bytes;
 		json_decref(usage);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../cmd.h"
 #include "parts.h"
 #include "timeline.h"
 
@@ -26,11 +27,6 @@ static const struct cut {
 
 #define CUTS		(sizeof(cuts) / sizeof(*cuts))
 #define RESUMED		(CUTS - 2)
-
-static json_int_t ns_of(const json_t *mark, const char *key)
-{
-	return json_integer_value(json_object_get(mark, key));
-}
 
 /*
  * The last before RESUME is that of this migration: one that failed, and a guest that was
@@ -79,7 +75,7 @@ static json_t *cut_up(const json_t *marks, json_int_t from_ns, json_int_t resume
 
 	for (i = 1; i < CUTS; i++) {
 		mark = find_cut(marks, &cuts[i], resumed_ns);
-		ns = ns_of(mark, "ns");
+		ns = int_of(mark, "ns");
 		add_name(name, sizeof(name), cuts[i].part);
 		if (!mark || (i < RESUMED && ns > resumed_ns)) {
 			unseen++;
@@ -104,8 +100,8 @@ static double worst_error_ms(const json_t *marks, json_int_t resumed_ns)
 
 	for (i = 0; i < CUTS; i++) {
 		mark = find_cut(marks, &cuts[i], resumed_ns);
-		if (mark && ns_of(mark, "error_ns") > worst)
-			worst = ns_of(mark, "error_ns");
+		if (mark && int_of(mark, "error_ns") > worst)
+			worst = int_of(mark, "error_ns");
 	}
 	return worst / 1e6;
 }
@@ -119,18 +115,18 @@ json_t *parts_stop(const json_t *marks)
 {
 	json_t *resumed = parts_resume(marks);
 
-	return find_cut(marks, &cuts[0], resumed ? ns_of(resumed, "ns") : INT64_MAX);
+	return find_cut(marks, &cuts[0], resumed ? int_of(resumed, "ns") : INT64_MAX);
 }
 
 json_t *parts_of(const json_t *marks)
 {
 	json_t *stopped = parts_stop(marks), *resumed = parts_resume(marks), *parts;
-	json_int_t end_ns, resumed_ns = ns_of(resumed, "ns");
+	json_int_t end_ns, resumed_ns = int_of(resumed, "ns");
 
 	if (!stopped || !resumed)
 		return json_null();
-	parts = cut_up(marks, ns_of(stopped, "ns"), resumed_ns, &end_ns);
+	parts = cut_up(marks, int_of(stopped, "ns"), resumed_ns, &end_ns);
 	return json_pack("{s:o,s:f,s:f}", "parts", parts, "total_ms",
-			 (end_ns - ns_of(stopped, "ns")) / 1e6, "error_ms",
+			 (end_ns - int_of(stopped, "ns")) / 1e6, "error_ms",
 			 worst_error_ms(marks, resumed_ns));
 }

@@ -64,8 +64,10 @@ static int start(struct remote *remote, const char *const *words, struct fault *
 	if (!remote->pid)
 		become(words, pair[1]);
 	close(pair[1]);
-	if (remote->pid > 0)
-		return lines_open(&remote->lines, remote->name, pair[0], pair[0], fault);
+	if (remote->pid > 0) {
+		lines_open(&remote->lines, remote->name, pair[0], pair[0]);
+		return 0;
+	}
 	close(pair[0]);
 	remote->pid = 0;
 	return fail(fault, "cannot fork: %s", strerror(errno));
@@ -155,21 +157,29 @@ static void sort_out(struct remote *remote, json_t *message)
 	json_decref(message);
 }
 
+/* One thing it says, if it does by then: as lines_next(). *left_ms: the time there was for it. */
+static int hear_one(struct remote *remote, uint64_t deadline_ms, int *left_ms,
+		    struct fault *fault)
+{
+	json_t *message;
+	int got;
+
+	*left_ms = (int)(deadline_ms - clock_ms());
+	got = lines_next(&remote->lines, *left_ms > 0 ? *left_ms : 0, &message, fault);
+	if (got > 0)
+		sort_out(remote, message);
+	return got;
+}
+
 int remote_hear(struct remote *remote, int timeout_ms, struct fault *fault)
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
-	json_t *message;
 	int got, left_ms;
 
-	do {
-		left_ms = (int)(deadline_ms - clock_ms());
-		got = lines_next(&remote->lines, left_ms > 0 ? left_ms : 0, &message, fault);
-		if (got < 0)
-			return -1;
-		if (got)
-			sort_out(remote, message);
-	} while (got && left_ms > 0);
-	return 0;
+	do
+		got = hear_one(remote, deadline_ms, &left_ms, fault);
+	while (got > 0 && left_ms > 0);
+	return got < 0 ? -1 : 0;
 }
 
 json_int_t remote_ask(struct remote *remote, json_t *request, struct fault *fault)
@@ -199,20 +209,15 @@ int remote_answer(struct remote *remote, json_int_t id, int timeout_ms, json_t *
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
 	const char *error;
-	json_t *message;
+	int left_ms = 1;
 	char key[24];
-	int got, left_ms = 1;
 
 	key_of(id, key);
 	while (!(*answer = take_answer(remote, key))) {
 		if (left_ms <= 0)
 			return 0;
-		left_ms = (int)(deadline_ms - clock_ms());
-		got = lines_next(&remote->lines, left_ms > 0 ? left_ms : 0, &message, fault);
-		if (got < 0)
+		if (hear_one(remote, deadline_ms, &left_ms, fault) < 0)
 			return -1;
-		if (got)
-			sort_out(remote, message);
 	}
 	error = json_string_value(json_object_get(*answer, "error"));
 	if (!error)

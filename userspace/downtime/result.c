@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../clock.h"
+#include "../cmd.h"
 #include "measure.h"
 #include "parts.h"
 #include "series.h"
@@ -140,7 +141,7 @@ static double longest_stall_ms(const json_t *reply)
 	size_t i;
 
 	json_array_foreach(json_object_get(reply, "vcpus"), i, vcpu) {
-		one = json_integer_value(json_object_get(vcpu, "longest_stall_us"));
+		one = int_of(vcpu, "longest_stall_us");
 		longest = one > longest ? one : longest;
 	}
 	return longest / 1e3;
@@ -154,8 +155,7 @@ static json_t *clock_stop_json(struct measure *measure, const json_t *marks)
 	double ms;
 
 	if (stop && resume)
-		gap = (struct series_window){ json_integer_value(json_object_get(stop, "ns")),
-					      json_integer_value(json_object_get(resume, "ns")) };
+		gap = (struct series_window){ int_of(stop, "ns"), int_of(resume, "ns") };
 	ms = gap.to_ns ? series_clock_stop_ms(series, gap.from_ns, gap.to_ns) : -1;
 	return ms >= 0 ? json_real(ms) : json_null();
 }
@@ -168,10 +168,9 @@ static json_t *guest_json(struct measure *measure, const json_t *marks)
 		return json_null();
 	return json_pack("{s:o,s:f,s:f,s:I,s:o,s:o}",
 			 "clock_stop_ms", clock_stop_json(measure, marks),
-			 "longest_jump_ms",
-			 json_integer_value(json_object_get(during, "longest_jump_us")) / 1e3,
+			 "longest_jump_ms", int_of(during, "longest_jump_us") / 1e3,
 			 "longest_stall_ms", longest_stall_ms(during),
-			 "errors", json_integer_value(json_object_get(measure->replies[3], "errors")),
+			 "errors", int_of(measure->replies[3], "errors"),
 			 "throughput", throughput_json(measure), "write_latency", latency_json(measure));
 }
 
@@ -226,11 +225,11 @@ static json_t *marks_json(struct measure *measure)
 	uint64_t ns = 0;
 
 	if (series && stop)
-		ns = series_last_reply_before(series, json_integer_value(json_object_get(stop, "ns")));
+		ns = series_last_reply_before(series, int_of(stop, "ns"));
 	if (ns)
 		timeline_mark(&measure->timeline, WHERE_CLIENT, "last reply", ns);
 	ns = series && resume ?
-	     series_first_reply_after(series, json_integer_value(json_object_get(resume, "ns"))) : 0;
+	     series_first_reply_after(series, int_of(resume, "ns")) : 0;
 	if (ns)
 		timeline_mark(&measure->timeline, WHERE_CLIENT, "reply", ns);
 	json_decref(marks);

@@ -171,11 +171,14 @@ json_t *series_stats(const struct series *series, struct series_window window)
 	return stats;
 }
 
-/* When replies came, in order of time (the caller's); NULL: no memory. */
-static uint64_t *arrivals_of(const struct series *series, size_t *count)
+/*
+ * When replies came, in order of time, and then @until_ns if it is later (the caller's):
+ * between each and the next is a gap. NULL: no memory.
+ */
+static uint64_t *times_of(const struct series *series, uint64_t until_ns, size_t *count)
 {
 	size_t i, sent = series->count;
-	uint64_t *times = malloc(sent * sizeof(*times) + 1);
+	uint64_t *times = malloc((sent + 1) * sizeof(*times));
 	bool sorted = true;
 
 	*count = 0;
@@ -188,6 +191,8 @@ static uint64_t *arrivals_of(const struct series *series, size_t *count)
 	}
 	if (!sorted)
 		qsort(times, *count, sizeof(*times), by_size);
+	if (*count && until_ns > times[*count - 1])
+		times[(*count)++] = until_ns;
 	return times;
 }
 
@@ -202,13 +207,11 @@ static void add_gap(json_t *gaps, uint64_t threshold_ns, uint64_t from_ns, uint6
 json_t *series_gaps(const struct series *series, uint64_t threshold_ns, uint64_t until_ns)
 {
 	size_t i, count;
-	uint64_t *times = arrivals_of(series, &count);
+	uint64_t *times = times_of(series, until_ns, &count);
 	json_t *gaps = times ? json_array() : NULL;
 
 	for (i = 1; i < count; i++)
 		add_gap(gaps, threshold_ns, times[i - 1], times[i]);
-	if (count && until_ns > times[count - 1])
-		add_gap(gaps, threshold_ns, times[count - 1], until_ns);
 	free(times);
 	return gaps;
 }
@@ -226,13 +229,11 @@ struct series_window series_longest_gap(const struct series *series, struct seri
 					uint64_t until_ns)
 {
 	size_t i, count;
-	uint64_t *times = arrivals_of(series, &count);
+	uint64_t *times = times_of(series, until_ns, &count);
 	struct series_window longest = { 0, 0 };
 
 	for (i = 1; i < count; i++)
 		keep_longer(&longest, within, times[i - 1], times[i]);
-	if (count && until_ns > times[count - 1])
-		keep_longer(&longest, within, times[count - 1], until_ns);
 	free(times);
 	return longest;
 }

@@ -4,9 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cmd.h"
 #include "timeline.h"
 
-static const char *const wheres[] = { "source", "destination", "client" };
+const char *where_name(enum where where)
+{
+	static const char *const names[] = { "source", "destination", "client" };
+
+	return names[where];
+}
 
 void timeline_mark(struct timeline *timeline, enum where where, const char *name, int64_t ns)
 {
@@ -25,14 +31,11 @@ void timeline_mark(struct timeline *timeline, enum where where, const char *name
 	timeline->count++;
 }
 
-static json_int_t ns_of(const void *mark)
-{
-	return json_integer_value(json_object_get(*(json_t *const *)mark, "ns"));
-}
-
 static int by_time(const void *a, const void *b)
 {
-	return (ns_of(a) > ns_of(b)) - (ns_of(a) < ns_of(b));
+	json_int_t one = int_of(*(json_t *const *)a, "ns"), other = int_of(*(json_t *const *)b, "ns");
+
+	return (one > other) - (one < other);
 }
 
 json_t *timeline_json(const struct timeline *timeline, const struct remote *const remotes[2])
@@ -48,7 +51,7 @@ json_t *timeline_json(const struct timeline *timeline, const struct remote *cons
 		if (remote && remote->sync_count)
 			ns = remote_to_local(remote, mark->ns, &error_ns);
 		sorted[i] = json_pack("{s:s,s:s,s:I,s:I}", "name", mark->name, "where",
-				      wheres[mark->where], "ns", (json_int_t)ns, "error_ns",
+				      where_name(mark->where), "ns", (json_int_t)ns, "error_ns",
 				      (json_int_t)error_ns);
 	}
 	qsort(sorted, timeline->count, sizeof(*sorted), by_time);
@@ -59,8 +62,7 @@ json_t *timeline_json(const struct timeline *timeline, const struct remote *cons
 
 static bool is(const json_t *mark, const char *where, const char *name)
 {
-	return !strcmp(json_string_value(json_object_get(mark, "where")), where) &&
-	       !strcmp(json_string_value(json_object_get(mark, "name")), name);
+	return !strcmp(text_of(mark, "where"), where) && !strcmp(text_of(mark, "name"), name);
 }
 
 json_t *timeline_find(const json_t *marks, const char *where, const char *name)
@@ -81,7 +83,7 @@ json_t *timeline_find_last(const json_t *marks, const char *where, const char *n
 	size_t i;
 
 	json_array_foreach(marks, i, mark)
-		if (is(mark, where, name) && ns_of(&mark) <= until_ns)
+		if (is(mark, where, name) && int_of(mark, "ns") <= until_ns)
 			last = mark;
 	return last;
 }

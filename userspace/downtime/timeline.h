@@ -15,6 +15,9 @@
 
 enum where { WHERE_SOURCE, WHERE_DESTINATION, WHERE_CLIENT };
 
+/* "source", "destination", "client" */
+const char *where_name(enum where where);
+
 struct mark {
 	char name[48];
 	enum where where;

@@ -21,8 +21,7 @@ static void tell_facts(struct facts *facts)
 	facts->clock_us = clock_ns() / 1000;
 	facts->ticks = ticker.ticks;
 	facts->longest_jump_us = ticker.longest_jump_us;
-	facts->work = work_pages();
-	facts->errors = work_errors();
+	work_count(&facts->work, &facts->errors);
 }
 
 static void tell_status(struct text *text)

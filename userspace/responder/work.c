@@ -136,24 +136,15 @@ int work_set_rate(const char *text, struct fault *fault)
 	return pace_parse(text, &rate, fault);
 }
 
-uint64_t work_pages(void)
+void work_count(uint64_t *pages, uint64_t *errors)
 {
-	uint64_t sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < running; i++)
-		sum += writers[i].written;
-	return sum;
-}
-
-uint64_t work_errors(void)
-{
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < running; i++)
-		sum += writers[i].errors;
-	return sum;
+	*pages = *errors = 0;
+	for (i = 0; i < running; i++) {
+		*pages += writers[i].written;
+		*errors += writers[i].errors;
+	}
 }
 
 void work_tell(struct text *text)

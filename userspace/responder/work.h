@@ -26,8 +26,8 @@ int work_start(const struct work_plan *plan, struct fault *fault);
 /* The rate, all writers together: BYTES a second, or max. */
 int work_set_rate(const char *text, struct fault *fault);
 
-uint64_t work_pages(void);	/* written since then */
-uint64_t work_errors(void);	/* pages that did not hold what was written to them */
+/* Pages written since then, and those that did not hold what was written to them. */
+void work_count(uint64_t *pages, uint64_t *errors);
 
 /* Adds ,"dirty_bytes_per_s":,"work_bytes":,"write_latency":{} */
 void work_tell(struct text *text);
