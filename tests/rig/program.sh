@@ -34,9 +34,7 @@ program_build_all() {
 	program_build commandd "$RIG_SRC/host/commandd.c"
 	program_build command "$RIG_SRC/command.c"
 	program_build qmp "$RIG_SRC/qmp.c"
-	program_build client "$RIG_SRC/client.c"
 	program_build stampdisk "$RIG_SRC/stampdisk.c" "$g/sector.c"
 	program_build pagesum "$RIG_SRC/pagesum.c"
 	program_build_guest "$g"
-	ln -sf bin/client "$RIG_STATE/client"
 }
