@@ -164,7 +164,12 @@ static struct vmfm_chunk *make_chunk(struct vmfm_xport *xport, unsigned int regi
 	return chunk;
 }
 
-/* The registration and the grant go in one post: the key is valid when it arrives. */
+/*
+ * The registration and the grant go in one post: the key is valid when it arrives.
+ * They are posted when all before them is acknowledged: soft-RoCE that repeats a
+ * message runs the registrations behind it again, and a second one of a key fails.
+ * The chunk's memory was made meanwhile, so that this seldom waits.
+ */
 static int grant(struct vmfm_xport *xport, struct vmfm_chunk *chunk, const struct vmfm_msg *ask)
 {
 	struct vmfm_msg msg = {
@@ -185,6 +190,9 @@ static int grant(struct vmfm_xport *xport, struct vmfm_chunk *chunk, const struc
 	atomic64_inc(&xport->session->chunks);
 	trace_vmfm_grant(xport->session->id, le16_to_cpu(ask->region),
 			 le64_to_cpu(ask->range.page), chunk->mr->iova, chunk->mr->rkey);
+	vmfm_send_wait_all(xport);
+	if (vmfm_session_failed(xport->session))
+		return xport->session->error;
 	return vmfm_send(xport, &msg, &chunk->wr.wr);
 }
 
