@@ -22,6 +22,7 @@ int cmd_check(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_regions(int argc, char **argv);
 int cmd_downtime(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 
 /* cmd_args.c */

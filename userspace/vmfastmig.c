@@ -22,6 +22,8 @@ static const struct command {
 	{ "regions", cmd_regions, "[--json]", "list guest RAM on vmfastmig filesystems" },
 	{ "downtime", cmd_downtime, "[--guest ADDR[:PORT]] [--source-qmp [HOST:]PATH] [--dest-qmp [HOST:]PATH] [--capability NAME[=BOOL]]... [--parameter NAME=VALUE]... [--rate HZ] [--tcp] [--before S] [--after S] [--timeout S] [--json] [--json-file FILE] [--csv DIR] [--plots DIR] --uri URI | --observe",
 	  "measure a migration from outside, ours or not" },
+	{ "compare", cmd_compare, "[--json] [--plots DIR] [LABEL=]FILE...",
+	  "what several runs of downtime measured, side by side" },
 	{ "agent", cmd_agent, "", "what downtime starts on a host" },
 };
 

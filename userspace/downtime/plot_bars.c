@@ -193,7 +193,7 @@ static void put_script(FILE *stream, struct bars *bars)
 {
 	fprintf(stream, "set title 'Parts of the downtime'\n");
 	fprintf(stream, "set xlabel 'time since the guest was stopped (ms)'\n");
-	fprintf(stream, "set xrange [0:%.6f]\nset yrange [0.4:%u.6]\n", bars->longest_ms * 1.2,
+	fprintf(stream, "set xrange [0:%.6f]\nset yrange [0.4:%u.6]\n", bars->longest_ms * 1.25,
 		bars->count);
 	fprintf(stream, "set grid xtics noytics\n");
 	fprintf(stream, "set key outside right top vertical Left reverse samplen 1.2 spacing 1.15\n");
@@ -202,6 +202,15 @@ static void put_script(FILE *stream, struct bars *bars)
 	put_parts(stream, bars);
 	fprintf(stream, "'bars.csv' skip 1 using (($2+$3)/2):(($3-$2) > %.6f ? $1 : NaN):(sprintf('%%.1f', $3-$2)) with labels notitle\n",
 		bars->longest_ms * 0.08);
+}
+
+/* For the bars, and for the legend beside them in one column. */
+static unsigned int height_of(const struct bars *bars)
+{
+	unsigned int rows = 140 + (bars->count > 2 ? bars->count : 2) * 60;
+	unsigned int legend = 80 + bars->name_count * 24;
+
+	return rows > legend ? rows : legend;
 }
 
 int plot_bars(const char *dir, const char *const labels[], const json_t *const results[],
@@ -214,7 +223,7 @@ int plot_bars(const char *dir, const char *const labels[], const json_t *const r
 	if (!(bars.longest_ms > 0))
 		return 0;
 	if (write_data(&bars, dir, fault) ||
-	    plot_open(&script, dir, "parts", 140 + (count > 2 ? count : 2) * 60, fault))
+	    plot_open(&script, dir, "parts", height_of(&bars), fault))
 		return -1;
 	put_script(script.stream, &bars);
 	return plot_close(&script, fault) ? -1 : 1;
