@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -24,25 +25,35 @@ static int write_all(int fd, const char *data, size_t bytes)
 	return 0;
 }
 
-/* Source, QEMU to the peer: all but the newest byte, while the gate is shut. */
+static int flush_held(struct stream *stream)
+{
+	size_t bytes = stream->held_bytes;
+
+	stream->held_bytes = 0;
+	return bytes ? chan_write(stream->chan, stream->held, bytes) : 0;
+}
+
+static bool is_full(const struct stream *stream)
+{
+	return stream->held_bytes + PIECE_BYTES > STREAM_HELD_BYTES;
+}
+
+/* Source, QEMU to the peer: see the gate in stream.h. */
 static int forward_gated(struct stream *stream, const char *data, size_t bytes)
 {
-	bool open = atomic_load(&stream->gate_open);
-	char last = data[bytes - 1];
+	bool open = atomic_load(&stream->gate_open), shut = atomic_load(&stream->gate_shut);
+	size_t now = open ? bytes : shut ? 0 : bytes - 1;
 
-	if (stream->holds && chan_write(stream->chan, &stream->held, 1))
+	if ((open || !shut) && (flush_held(stream) || chan_write(stream->chan, data, now)))
 		return -1;
-	stream->holds = !open;
-	stream->held = last;
-	return chan_write(stream->chan, data, bytes - !open);
+	memcpy(stream->held + stream->held_bytes, data + now, bytes - now);
+	stream->held_bytes += bytes - now;
+	return 0;
 }
 
 static int release_held(struct stream *stream)
 {
-	if (!stream->holds || !atomic_load(&stream->gate_open))
-		return 0;
-	stream->holds = false;
-	return chan_write(stream->chan, &stream->held, 1);
+	return atomic_load(&stream->gate_open) ? flush_held(stream) : 0;
 }
 
 static void note_forward(struct stream *stream, size_t bytes)
@@ -97,24 +108,25 @@ static int from_peer(struct stream *stream)
  * the job learns that from its monitor. A peer's end is told to QEMU, which
  * fails at once if it was not done: it would wait for its time-outs else.
  */
-static void side_ended(struct stream *stream, struct pollfd *side)
+static void side_ended(struct stream *stream, int *side)
 {
-	side->fd = -1;
+	*side = -1;
 	shutdown(stream->qemu, SHUT_RDWR);
 }
 
 static void *pump(void *arg)
 {
 	struct stream *stream = arg;
-	struct pollfd fds[3] = {
-		{ .fd = stream->qemu, .events = POLLIN },
-		{ .fd = stream->chan->fd, .events = POLLIN },
-		{ .fd = stream->wake, .events = POLLIN },
-	};
+	int qemu = stream->qemu, peer = stream->chan->fd;
 	uint64_t count;
 
 	while (!atomic_load(&stream->stop)) {
-		bool pending = fds[1].fd >= 0 && chan_readable(stream->chan, 0);
+		bool pending = peer >= 0 && chan_readable(stream->chan, 0);
+		struct pollfd fds[3] = {
+			{ .fd = is_full(stream) ? -1 : qemu, .events = POLLIN },
+			{ .fd = peer, .events = POLLIN },
+			{ .fd = stream->wake, .events = POLLIN },
+		};
 
 		if (poll(fds, 3, pending ? 0 : -1) < 0) {
 			if (errno == EINTR)
@@ -125,10 +137,10 @@ static void *pump(void *arg)
 			break;
 		if (release_held(stream) || release_return(stream))
 			break;
-		if (fds[0].fd >= 0 && fds[0].revents && from_qemu(stream))
-			side_ended(stream, &fds[0]);
-		if (fds[1].fd >= 0 && (pending || fds[1].revents) && from_peer(stream))
-			side_ended(stream, &fds[1]);
+		if (fds[0].revents && from_qemu(stream))
+			side_ended(stream, &qemu);
+		if ((pending || fds[1].revents) && from_peer(stream))
+			side_ended(stream, &peer);
 	}
 	return NULL;
 }
@@ -140,14 +152,16 @@ int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source
 	stream->chan = chan;
 	stream->source = source;
 	stream->wake = eventfd(0, EFD_CLOEXEC);
-	stream->running = stream->wake >= 0 &&
+	stream->held = source ? malloc(STREAM_HELD_BYTES) : NULL;
+	stream->running = stream->wake >= 0 && (stream->held || !source) &&
 			  !pthread_create(&stream->thread, NULL, pump, stream);
 	if (stream->running)
 		return 0;
 	if (stream->wake >= 0)
 		close(stream->wake);
+	free(stream->held);
 	close(qemu);
-	return fail(fault, "cannot start a thread for QEMU's stream");
+	return fail(fault, "no thread or no memory for QEMU's stream");
 }
 
 int stream_give(struct stream *stream, struct qmp *qmp, struct chan *chan, bool source,
@@ -170,6 +184,11 @@ static void wake(struct stream *stream)
 
 	if (stream->running && write(stream->wake, &one, sizeof(one)) < 0)
 		return;	/* it cannot overflow */
+}
+
+void stream_shut_gate(struct stream *stream)
+{
+	atomic_store(&stream->gate_shut, true);
 }
 
 void stream_open_gate(struct stream *stream)
@@ -196,5 +215,6 @@ void stream_stop(struct stream *stream)
 	stream->running = false;
 	close(stream->wake);
 	close(stream->qemu);
+	free(stream->held);
 	stream->qemu = -1;
 }

@@ -6,7 +6,9 @@
  * The gate. A destination QEMU runs its guest's devices once it has read the
  * stream to its end. The source's side holds the newest byte back until the
  * gate is opened, which is when all RAM is in place over there: without its
- * last byte no stream is complete.
+ * last byte no stream is complete. A device reads guest RAM as soon as its state
+ * is loaded: from when QEMU may save that until the gate is opened the gate is
+ * shut, and everything is held; QEMU waits when that is more than there is room for.
  *
  * The return path. QEMU's source takes the migration for done when its
  * destination says so there. The source's side holds all of it back until the
@@ -26,6 +28,7 @@
 
 #define STREAM_URI "fd:vmfastmig"	/* to QEMU, after stream_give() */
 #define STREAM_RETURN_BYTES 65536
+#define STREAM_HELD_BYTES (4 << 20)
 
 struct stream {
 	pthread_t thread;
@@ -34,10 +37,10 @@ struct stream {
 	struct chan *chan;
 	bool source;
 	int wake;			/* eventfd */
-	atomic_bool gate_open, return_open, stop;
+	atomic_bool gate_shut, gate_open, return_open, stop;
 	atomic_ullong forward_bytes, forward_ns;	/* and when the last of them came by */
-	char held;			/* source: the newest byte */
-	bool holds;
+	char *held;			/* source: what the gate holds back */
+	size_t held_bytes;
 	char back[STREAM_RETURN_BYTES];	/* source: the return path held back */
 	size_t back_bytes;
 };
@@ -48,6 +51,8 @@ int stream_give(struct stream *stream, struct qmp *qmp, struct chan *chan, bool 
 /* Takes over @qemu, a connected socket; @chan stays the caller's. */
 int stream_start(struct stream *stream, int qemu, struct chan *chan, bool source,
 		 struct fault *fault);
+/* What QEMU writes from now on. */
+void stream_shut_gate(struct stream *stream);
 void stream_open_gate(struct stream *stream);
 void stream_open_return(struct stream *stream);
 /* Ends it, wherever it is; the QEMU's socket is closed. */

@@ -104,12 +104,16 @@ int source_switchover(struct source *source, struct fault *fault)
 	return wait_status(source, "pre-switchover", SOURCE_ANSWER_MS, fault);
 }
 
+/* QEMU saves its devices meanwhile; none of that leaves before all of RAM did. */
 int source_final(struct source *source, struct fault *fault)
 {
 	struct fault ignored;
 	json_t *stop;
 
+	stream_shut_gate(&source->stream);
 	if (door_session_do(&source->door, VMFM_CMD_SESSION_FINAL, source->session, FINAL_MS, fault) ||
+	    qmp_call(&source->qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
+		     NULL, fault) ||
 	    door_session_wait(&source->door, source->session, VMFM_STATE_DONE, 2 * FINAL_MS,
 			      &source->watch, &source->last, fault))
 		return source_why(source, fault);
@@ -146,9 +150,6 @@ int source_device_state(struct source *source, struct fault *fault)
 {
 	if (job_cancelled(source->job))
 		return fail(fault, "cancelled");
-	if (qmp_call(&source->qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
-		     NULL, fault))
-		return -1;
 	stream_open_gate(&source->stream);
 	return wait_loaded(source, fault);
 }

@@ -137,6 +137,66 @@ static uint32_t draw(uint64_t *state, uint32_t below)
 	return (uint32_t)(*state >> 33) % below;
 }
 
+struct flow {
+	int fd;
+	uint64_t bytes, seed;
+};
+
+static void *pour(void *arg)
+{
+	static __thread char data[100000];
+	struct flow *flow = arg;
+	uint64_t done = 0;
+
+	while (done < flow->bytes) {
+		size_t piece = 1 + draw(&flow->seed,
+					draw(&flow->seed, 4) ? 3000 : sizeof(data) - 1);
+
+		if (piece > flow->bytes - done)
+			piece = flow->bytes - done;
+		fill(data, done, piece);
+		put(flow->fd, data, piece);
+		done += piece;
+	}
+	return NULL;
+}
+
+/* Reads up to @bytes in pieces of any size and sees that each byte is in its place. */
+static uint64_t drain(int fd, uint64_t bytes, uint64_t seed)
+{
+	static char data[100000];
+	uint64_t done = 0;
+
+	while (done < bytes) {
+		size_t want = 1 + draw(&seed, sizeof(data) - 1), got;
+
+		want = want < bytes - done ? want : bytes - done;
+		got = take(fd, data, want);
+		if (!CHECK(filled(data, done, got)) || !got)
+			break;
+		done += got;
+	}
+	return done;
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+	       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* Waits for what it is told to do next, and does not spin. */
+static void idles(void)
+{
+	uint64_t before_ms = cpu_ms();
+
+	usleep(300000);
+	CHECK(cpu_ms() - before_ms < 100);
+}
+
 /* The gate holds exactly the newest byte, whatever the pieces were. */
 static void holds_last_byte(void)
 {
@@ -200,6 +260,70 @@ static void gate_open_early(void)
 	put(side.qemu, "abc", 3);
 	CHECK(take(peer, got, 3) == 3 && !memcmp(got, "abc", 3));
 	stop(&side);
+	close(peer);
+}
+
+/* Not one byte more, however much comes, until the gate is opened. */
+static void shut_holds_all(void)
+{
+	static char data[300000], got[300000];
+	struct side side;
+	int peer = alone(&side, true);
+
+	fill(data, 0, sizeof(data));
+	put(side.qemu, data, 1000);
+	CHECK(take(peer, got, 999) == 999);
+	stream_shut_gate(&side.stream);
+	put(side.qemu, data + 1000, 1);
+	CHECK(forwards(&side, 1001));
+	CHECK(quiet(peer));
+	put(side.qemu, data + 1001, sizeof(data) - 1001);
+	CHECK(forwards(&side, sizeof(data)));
+	CHECK(quiet(peer));
+	stream_open_gate(&side.stream);
+	CHECK(take(peer, got + 999, sizeof(got) - 999) == sizeof(got) - 999);
+	CHECK(filled(got, 0, sizeof(got)) && quiet(peer));
+	put(side.qemu, "x", 1);			/* and then nothing is held */
+	CHECK(take(peer, got, 1) == 1);
+	stop(&side);
+	close(peer);
+}
+
+/* QEMU waits where more is to be held than there is room for, and nobody spins. */
+static void shut_and_full(void)
+{
+	uint64_t bytes = 2 * STREAM_HELD_BYTES, deadline_ms = clock_ms() + COME_MS;
+	struct flow flow = { .bytes = bytes, .seed = 41 };
+	pthread_t thread;
+	struct side side;
+	int peer = alone(&side, true);
+
+	stream_shut_gate(&side.stream);
+	flow.fd = side.qemu;
+	CHECK(!pthread_create(&thread, NULL, pour, &flow));
+	while (atomic_load(&side.stream.forward_bytes) + 65536 <= STREAM_HELD_BYTES &&
+	       clock_ms() < deadline_ms)
+		usleep(1000);
+	CHECK(quiet(peer));
+	idles();
+	CHECK(atomic_load(&side.stream.forward_bytes) <= STREAM_HELD_BYTES);
+	stream_open_gate(&side.stream);
+	CHECK(drain(peer, bytes, 43) == bytes);
+	pthread_join(thread, NULL);
+	stop(&side);
+	close(peer);
+}
+
+static void stop_keeps_what_is_shut(void)
+{
+	struct side side;
+	int peer = alone(&side, true);
+
+	stream_shut_gate(&side.stream);
+	put(side.qemu, "abc", 3);
+	CHECK(forwards(&side, 3));
+	stop(&side);
+	CHECK(ended(peer));
 	close(peer);
 }
 
@@ -352,48 +476,6 @@ static void line_down(struct line *line)
 	creds_free(&line->creds);
 }
 
-struct flow {
-	int fd;
-	uint64_t bytes, seed;
-};
-
-static void *pour(void *arg)
-{
-	static __thread char data[100000];
-	struct flow *flow = arg;
-	uint64_t done = 0;
-
-	while (done < flow->bytes) {
-		size_t piece = 1 + draw(&flow->seed,
-					draw(&flow->seed, 4) ? 3000 : sizeof(data) - 1);
-
-		if (piece > flow->bytes - done)
-			piece = flow->bytes - done;
-		fill(data, done, piece);
-		put(flow->fd, data, piece);
-		done += piece;
-	}
-	return NULL;
-}
-
-/* Reads up to @bytes in pieces of any size and sees that each byte is in its place. */
-static uint64_t drain(int fd, uint64_t bytes, uint64_t seed)
-{
-	static char data[100000];
-	uint64_t done = 0;
-
-	while (done < bytes) {
-		size_t want = 1 + draw(&seed, sizeof(data) - 1), got;
-
-		want = want < bytes - done ? want : bytes - done;
-		got = take(fd, data, want);
-		if (!CHECK(filled(data, done, got)) || !got)
-			break;
-		done += got;
-	}
-	return done;
-}
-
 static void flows(int from, int to, uint64_t bytes, uint64_t expected, uint64_t seed)
 {
 	struct flow flow = { .fd = from, .bytes = bytes, .seed = seed };
@@ -478,6 +560,10 @@ static void gate_opens_midway(void)
 		flow.fd = line.source.qemu;
 		CHECK(!pthread_create(&thread, NULL, pour, &flow));
 		usleep(round * 100);
+		if (round % 2) {
+			stream_shut_gate(&line.source.stream);
+			usleep(round * 100);
+		}
 		stream_open_gate(&line.source.stream);
 		CHECK(drain(line.sink.qemu, 200000, round) == 200000);
 		pthread_join(thread, NULL);
@@ -563,24 +649,6 @@ static void stop_while_blocked_tls(void)
 	stops_soon(&line.source);
 	stops_soon(&line.sink);
 	creds_free(&line.creds);
-}
-
-static uint64_t cpu_ms(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-	       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
-}
-
-/* Waits for what it is told to do next, and does not spin. */
-static void idles(void)
-{
-	uint64_t before_ms = cpu_ms();
-
-	usleep(300000);
-	CHECK(cpu_ms() - before_ms < 100);
 }
 
 /* QEMU is told: it fails at once, instead of at its time-outs. */
@@ -692,6 +760,9 @@ int main(void)
 		{ "the gate holds the last byte", holds_last_byte },
 		{ "the gate holds each last byte", holds_again_each_time },
 		{ "a gate opened before anything came", gate_open_early },
+		{ "a shut gate holds everything", shut_holds_all },
+		{ "a shut gate and a full buffer", shut_and_full },
+		{ "a stop while the gate is shut", stop_keeps_what_is_shut },
 		{ "QEMU closes before the gate opens", qemu_closes_before_gate },
 		{ "a stop keeps the last byte", stop_keeps_last_byte },
 		{ "the return path is held", return_held },
