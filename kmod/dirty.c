@@ -47,6 +47,7 @@
 #include "dirty.h"
 #include "fs.h"
 #include "mapping.h"
+#include "pace.h"
 #include "trace.h"
 
 static unsigned long mark(struct vmfm_dirty *dirty, pgoff_t first, unsigned long pages)
@@ -99,6 +100,20 @@ void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
 	trace_vmfm_mark(&region->inode, index);
 out:
 	rcu_read_unlock();
+}
+
+void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf)
+{
+	struct vmfm_dirty *dirty;
+	u64 wait_ns = 0;
+
+	rcu_read_lock();
+	dirty = rcu_dereference(region->dirty);
+	if (dirty && vmf->pgoff < dirty->pages && !test_bit(vmf->pgoff, dirty->map))
+		wait_ns = vmfm_pace_take(dirty->pace, vmf);
+	rcu_read_unlock();
+	if (wait_ns)
+		vmfm_pace_wait(wait_ns);
 }
 
 /*
@@ -246,7 +261,8 @@ static int refuse_pins(struct vmfm_region *region, unsigned long pages, unsigned
 }
 
 int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned int pin_wait_ms,
-		     const int *stop, unsigned long *present, unsigned long *pinned)
+		     struct vmfm_pace *pace, const int *stop, unsigned long *present,
+		     unsigned long *pinned)
 {
 	struct vmfm_dirty *dirty;
 	int err = refuse_pins(region, pages, pin_wait_ms, stop, pinned);
@@ -256,6 +272,7 @@ int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned i
 	dirty = alloc_dirty(pages);
 	if (!dirty)
 		return -ENOMEM;
+	dirty->pace = pace;
 	bitmap_fill(dirty->pmd, DIV_ROUND_UP(dirty->pages, VMFM_BLOCK_PAGES));
 	rcu_assign_pointer(region->dirty, dirty);
 	/*

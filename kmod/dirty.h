@@ -7,6 +7,7 @@
 
 #include "mapping.h"
 
+struct vmfm_pace;
 struct vmfm_region;
 
 /* The marks of one tracked region. */
@@ -16,6 +17,7 @@ struct vmfm_dirty {
 	unsigned long *pmd;		/* a bit per block: may be mapped writable by PMD */
 	long __percpu *marked;		/* marks that found the bit clear */
 	atomic_long_t taken;
+	struct vmfm_pace *pace;		/* who writes may have to wait for it */
 };
 
 /* What one step of a round works on: the taken pages of one block. */
@@ -33,13 +35,18 @@ struct vmfm_block {
 
 /*
  * Starts tracking: pages present are marked, later writes mark. Blocks may be
- * mapped writable still; the first take of each revokes that.
+ * mapped writable still; the first take of each revokes that. @pace lives as
+ * long as the tracking.
  * -ENOMEM; -EBUSY when pages stay pinned for @pin_wait_ms, their number then in
  * @pinned; -EINTR when *@stop is not 0 any more.
  */
 int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned int pin_wait_ms,
-		     const int *stop, unsigned long *present, unsigned long *pinned);
+		     struct vmfm_pace *pace, const int *stop, unsigned long *present,
+		     unsigned long *pinned);
 void vmfm_dirty_stop(struct vmfm_region *region);
+
+/* Called from ->page_mkwrite with nothing locked; sleeps where the writer is too fast. */
+void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf);
 
 void vmfm_dirty_prepare_fault(struct vmfm_region *region, struct vm_fault *vmf);
 void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,

@@ -208,6 +208,7 @@ static vm_fault_t region_page_mkwrite(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct folio *folio = page_folio(vmf->page);
 
+	vmfm_dirty_pace_fault(vmfm_region(inode), vmf);
 	folio_lock(folio);
 	if (folio->mapping != inode->i_mapping) {
 		folio_unlock(folio);

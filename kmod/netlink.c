@@ -51,6 +51,7 @@ static const struct nla_policy id_policy[] = {
 static const struct nla_policy set_policy[] = {
 	[VMFM_A_SESSION_ID] = { .type = NLA_U32 },
 	[VMFM_A_BANDWIDTH] = { .type = NLA_U64 },
+	[VMFM_A_PACE] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy final_policy[] = {
@@ -339,6 +340,8 @@ static int session_set(struct sk_buff *request, struct genl_info *info)
 		return PTR_ERR(session);
 	if (info->attrs[VMFM_A_BANDWIDTH])
 		WRITE_ONCE(session->bandwidth, nla_get_u64(info->attrs[VMFM_A_BANDWIDTH]));
+	if (info->attrs[VMFM_A_PACE])
+		vmfm_pace_set(&session->pace, nla_get_u64(info->attrs[VMFM_A_PACE]));
 	wake_up_all(&session->wait);
 	vmfm_session_put(session);
 	return 0;

@@ -66,7 +66,8 @@ static int put_stats(struct sk_buff *skb, struct vmfm_session *session)
 	    put_u64(skb, VMFM_A_STATS_KEPT_PAGES, session->kept_pages) ||
 	    put_u64(skb, VMFM_A_STATS_WRITES, session->writes) ||
 	    put_u64(skb, VMFM_A_STATS_CHUNKS, atomic64_read(&session->chunks)) ||
-	    put_u64(skb, VMFM_A_STATS_KEYS, atomic64_read(&session->keys)))
+	    put_u64(skb, VMFM_A_STATS_KEYS, atomic64_read(&session->keys)) ||
+	    put_u64(skb, VMFM_A_STATS_PACED_NS, atomic64_read(&session->pace.waited_ns)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -113,6 +114,7 @@ int vmfm_nl_put_session(struct sk_buff *skb, struct vmfm_session *session)
 	    nla_put_u8(skb, VMFM_A_ROLE, session->role) ||
 	    nla_put_u8(skb, VMFM_A_STATE, state) ||
 	    put_u64(skb, VMFM_A_BANDWIDTH, READ_ONCE(session->bandwidth)) ||
+	    put_u64(skb, VMFM_A_PACE, READ_ONCE(session->pace.bytes_s)) ||
 	    nla_put_s32(skb, VMFM_A_ERROR, error) ||
 	    nla_put_string(skb, VMFM_A_ERROR_TEXT, error_text))
 		return -EMSGSIZE;

@@ -268,8 +268,8 @@ void vmfm_precopy_start(struct vmfm_session *session)
 	for (i = 0; i < session->regions; i++) {
 		struct vmfm_session_region *region = &session->region[i];
 
-		err = vmfm_dirty_start(region->file, region->pages, PIN_WAIT_MS, &session->error,
-				       &region->present, &pinned);
+		err = vmfm_dirty_start(region->file, region->pages, PIN_WAIT_MS, &session->pace,
+				       &session->error, &region->present, &pinned);
 		trace_vmfm_start(session->id, &region->file->inode, region->present, err);
 		if (err == -EBUSY)
 			vmfm_session_fail(session, err,

@@ -158,6 +158,7 @@ static void free_session(struct kref *kref)
 
 	for (i = 0; i < session->regions; i++)
 		vmfm_region_put(session->region[i].file);
+	vmfm_pace_exit(&session->pace);
 	kfree(session->region);
 	kfree(session->block);
 	kfree_sensitive(session);
@@ -326,6 +327,7 @@ static struct vmfm_session *alloc_session(const struct vmfm_session_spec *spec, 
 	session->bandwidth = spec->bandwidth;
 	spin_lock_init(&session->lock);
 	init_waitqueue_head(&session->wait);
+	vmfm_pace_init(&session->pace);
 	INIT_WORK(&session->start, start_work);
 	INIT_WORK(&session->round, round_work);
 	INIT_WORK(&session->final, final_work);

@@ -11,6 +11,7 @@
 #include <linux/workqueue.h>
 
 #include "dirty.h"
+#include "pace.h"
 #include "uapi/linux/vmfastmig.h"
 
 struct netlink_ext_ack;
@@ -73,6 +74,7 @@ struct vmfm_session {
 	u64 bandwidth;			/* bytes/s; READ_ONCE */
 	u64 paced_until_ns;
 	unsigned int final_timeout_ms;
+	struct vmfm_pace pace;		/* of the guest */
 
 	/* Written by one worker at a time, read by anyone. */
 	u32 rounds;

@@ -18,6 +18,7 @@ static const struct option flags[] = {
 	{ "bandwidth", required_argument, NULL, 'o' },
 	{ "rounds", required_argument, NULL, 'o' },
 	{ "timeout", required_argument, NULL, 'o' },
+	{ "max-slowdown", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, 'o' },
 	{ "paused", no_argument, NULL, 'o' },
 	{ NULL, 0, NULL, 0 },

@@ -62,8 +62,9 @@ static void rates_text(const struct progress *progress, const json_t *figures,
 
 	if (!int_of(figures, "round"))
 		return;
-	used += snprintf(text + used, bytes - used, ", dirtied %.1f MB/s, %s ",
-			 (double)int_of(figures, "dirty_rate") / 1e6, downtime);
+	used += snprintf(text + used, bytes - used, ", dirtied %.1f MB/s%s, %s ",
+			 (double)int_of(figures, "dirty_rate") / 1e6,
+			 int_of(figures, "pace") ? " (slowed down)" : "", downtime);
 	/* Over a link that carries nothing it is as good as endless. */
 	if (expected_ms < 0 || expected_ms > 3600000)
 		snprintf(text + used, bytes - used, "endless");

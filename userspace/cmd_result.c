@@ -22,6 +22,10 @@ static void tell_summary(const json_t *result)
 	cmd_say(stdout, "  downtime  %.0f ms by QEMU, %.0f ms from stop to resume as seen here",
 		real_of(downtime, "qemu"), real_of(downtime, "window"));
 	cmd_say(stdout, "  time      %.2f s", total_ms / 1e3);
+	if (int_of(json_object_get(result, "pace"), "bytes_s"))
+		cmd_say(stdout, "  paced     to %.1f MB/s at last; its writes waited %.0f ms in all",
+			(double)int_of(json_object_get(result, "pace"), "bytes_s") / 1e6,
+			real_of(json_object_get(result, "pace"), "waited_ms"));
 	cmd_say(stdout, "  rate      %.0f Mb/s in the first round, %.0f Mb/s overall",
 		real_of(result, "bulk_mbps"), total_ms > 0 ? sent_bytes * 8 / total_ms / 1e3 : 0);
 }

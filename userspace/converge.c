@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdbool.h>
+
 #include "converge.h"
 
 #define RATE_BYTES	(1 << 20)	/* a round of less says little of the link */
 #define STALLED_ROUNDS	6
+#define PACE_LEAST	(64 << 10)
+#define SAMPLE_NS	100000000ULL
 #define NSEC_PER_SEC	1000000000ULL
 
 void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max)
@@ -23,6 +27,39 @@ static uint64_t per_second(uint64_t bytes, uint64_t time_ns)
 	return time_ns ? scale(bytes, NSEC_PER_SEC, time_ns) : 0;
 }
 
+void converge_sample(struct converge *converge, uint64_t marked_bytes, uint64_t now_ns)
+{
+	uint64_t past_ns = now_ns - converge->marked_ns, rate;
+
+	if (converge->marked_ns && past_ns < SAMPLE_NS)
+		return;
+	rate = per_second(marked_bytes - converge->marked_bytes, past_ns);
+	if (converge->marked_ns && !converge->pace && marked_bytes >= converge->marked_bytes &&
+	    rate > converge->free_rate)
+		converge->free_rate = rate;
+	converge->marked_bytes = marked_bytes;
+	converge->marked_ns = now_ns;
+}
+
+/*
+ * Half of what the link carries: then each round leaves half of the one before.
+ * Where that does not help, half of what it was. False at what may be done.
+ */
+static bool slow_down(struct converge *converge)
+{
+	uint64_t least = scale(converge->free_rate, 100 - converge->max_slowdown, 100);
+	uint64_t pace = (converge->pace ? converge->pace : converge->rate) / 2;
+
+	if (pace < least)
+		pace = least;
+	if (pace < PACE_LEAST)
+		pace = PACE_LEAST;
+	if (!converge->max_slowdown || (converge->pace && pace >= converge->pace))
+		return false;
+	converge->pace = pace;
+	return true;
+}
+
 enum converge_verdict converge_round(struct converge *converge, uint64_t sent_bytes,
 				     uint64_t time_ns, uint64_t dirty_bytes)
 {
@@ -40,6 +77,10 @@ enum converge_verdict converge_round(struct converge *converge, uint64_t sent_by
 	else
 		converge->stalled = 0;
 	converge->last_dirty_bytes = dirty_bytes;
+	if (!converge->pace && converge->dirty_rate > converge->free_rate)
+		converge->free_rate = converge->dirty_rate;
+	if (converge->stalled && slow_down(converge))
+		converge->stalled = 0;
 
 	/* Half of the target is for the device state and for being wrong. */
 	if (converge->expected_ms <= converge->downtime_ms / 2)

@@ -275,12 +275,14 @@ static void read_stats(struct nlattr *nest, struct door_session *session)
 	session->total_bytes = u64_of(tb[VMFM_A_STATS_TOTAL_BYTES]);
 	session->present_pages = u64_of(tb[VMFM_A_STATS_PRESENT_PAGES]);
 	session->dirty_pages = u64_of(tb[VMFM_A_STATS_DIRTY_PAGES]);
+	session->marked_pages = u64_of(tb[VMFM_A_STATS_MARKED_PAGES]);
 	session->sent_pages = u64_of(tb[VMFM_A_STATS_SENT_PAGES]);
 	session->hole_pages = u64_of(tb[VMFM_A_STATS_HOLE_PAGES]);
 	session->kept_pages = u64_of(tb[VMFM_A_STATS_KEPT_PAGES]);
 	session->writes = u64_of(tb[VMFM_A_STATS_WRITES]);
 	session->chunks = u64_of(tb[VMFM_A_STATS_CHUNKS]);
 	session->keys = u64_of(tb[VMFM_A_STATS_KEYS]);
+	session->paced_ns = u64_of(tb[VMFM_A_STATS_PACED_NS]);
 }
 
 static int on_session(struct nlattr **tb, void *arg)
@@ -321,6 +323,15 @@ int door_session_do(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms
 	nla_put_u32(msg, VMFM_A_SESSION_ID, id);
 	if (cmd == VMFM_CMD_SESSION_FINAL)
 		nla_put_u32(msg, VMFM_A_TIMEOUT_MS, timeout_ms);
+	return call(door, msg, NULL, NULL, fault);
+}
+
+int door_session_pace(struct door *door, uint32_t id, uint64_t pace, struct fault *fault)
+{
+	struct nl_msg *msg = message(door, VMFM_CMD_SESSION_SET, 0);
+
+	nla_put_u32(msg, VMFM_A_SESSION_ID, id);
+	nla_put_u64(msg, VMFM_A_PACE, pace);
 	return call(door, msg, NULL, NULL, fault);
 }
 

@@ -31,8 +31,8 @@ struct door_session {
 	uint32_t id;
 	int role, state, error;
 	char error_text[VMFM_ERROR_TEXT_BYTES];
-	uint64_t total_bytes, present_pages, dirty_pages, sent_pages, hole_pages, kept_pages;
-	uint64_t writes, chunks, keys;
+	uint64_t total_bytes, present_pages, dirty_pages, marked_pages, sent_pages, hole_pages, kept_pages;
+	uint64_t writes, chunks, keys, paced_ns;
 	struct door_round round;	/* number 0: none ended yet */
 };
 
@@ -64,6 +64,8 @@ int door_session_get(struct door *door, uint32_t id, struct door_session *sessio
 /* cmd: VMFM_CMD_SESSION_START, ROUND, FINAL (with timeout_ms) or DEL. */
 int door_session_do(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms,
 		    struct fault *fault);
+/* How fast the guest may dirty pages from now on, in bytes/s; 0: as it likes. */
+int door_session_pace(struct door *door, uint32_t id, uint64_t pace, struct fault *fault);
 /*
  * Waits until the session is in that state; -1 when it failed, at the time-out,
  * and when @watch becomes readable. @session is filled in either way.

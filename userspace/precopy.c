@@ -35,12 +35,13 @@ static void tell_progress(struct source *source)
 	const struct door_session *last = &source->last;
 
 	job_set(source->job, "progress", json_pack(
-		"{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "round", (int)last->round.number,
+		"{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "round", (int)last->round.number,
 		"total_bytes", (json_int_t)last->total_bytes,
 		"present_bytes", (json_int_t)last->present_pages << 12,
 		"sent_bytes", (json_int_t)last->sent_pages << 12,
 		"dirty_bytes", (json_int_t)last->dirty_pages << 12,
 		"rate", (json_int_t)converge->rate, "dirty_rate", (json_int_t)converge->dirty_rate,
+		"pace", (json_int_t)converge->pace,
 		"expected_downtime_ms", (json_int_t)(converge->rounds ? converge->expected_ms : 0)));
 }
 
@@ -61,6 +62,7 @@ int source_wait_round(struct source *source, struct fault *fault)
 	do {
 		err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, 200, watch,
 					&source->last, fault);
+		converge_sample(&source->converge, source->last.marked_pages << 12, clock_ns());
 		if (err)
 			tell_progress(source);
 		watch_poll(watch, early);
@@ -72,17 +74,28 @@ int source_wait_round(struct source *source, struct fault *fault)
 	return 0;
 }
 
+/* What the last verdict allows the guest from now on. */
+static int set_pace(struct source *source, uint64_t *pace, struct fault *fault)
+{
+	if (source->converge.pace == *pace)
+		return 0;
+	*pace = source->converge.pace;
+	return door_session_pace(&source->door, source->session, *pace, fault);
+}
+
 int source_precopy(struct source *source, struct fault *fault)
 {
 	const struct uri_options *options = &source->uri->options;
 	enum converge_verdict verdict = CONVERGE_ROUND;
 	struct converge *converge = &source->converge;
+	uint64_t pace = 0;
 
 	converge_init(converge, options->downtime_ms, options->rounds);
+	converge->max_slowdown = options->max_slowdown;
 	while (verdict == CONVERGE_ROUND) {
 		const struct door_round *round = &source->last.round;
 
-		if (check_time(source, fault) ||
+		if (check_time(source, fault) || set_pace(source, &pace, fault) ||
 		    door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault) ||
 		    source_wait_round(source, fault))
 			return -1;
@@ -92,7 +105,7 @@ int source_precopy(struct source *source, struct fault *fault)
 	}
 	if (verdict == CONVERGE_SWITCH || options->force)
 		return 0;
-	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left takes %llu ms for a target of %u ms; raise downtime=, slow the guest down, or use force",
+	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left takes %llu ms for a target of %u ms; raise downtime= or max-slowdown=, or use force",
 		    converge->rounds, converge->dirty_rate / 1e6, converge->rate / 1e6,
 		    (unsigned long long)converge->expected_ms, options->downtime_ms);
 }

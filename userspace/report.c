@@ -23,13 +23,14 @@ json_t *source_result(struct source *source, const char *uri_text)
 	json_int_t first = json_integer_value(json_object_get(json_array_get(source->rounds, 0),
 							      "bytes"));
 
-	return json_pack("{s:b,s:s,s:O,s:{s:I,s:I,s:I,s:I},s:{s:f,s:f},s:O,s:f,s:f}",
+	return json_pack("{s:b,s:s,s:O,s:{s:I,s:I,s:I,s:I},s:{s:I,s:f},s:{s:f,s:f},s:O,s:f,s:f}",
 			 "completed", 1, "uri", uri_text, "rounds", source->rounds,
 			 "ram", "pages_sent", (json_int_t)last->sent_pages,
 			 "bytes_sent", (json_int_t)last->sent_pages << 12,
 			 "hole_pages", (json_int_t)last->hole_pages,
 			 "work_requests", (json_int_t)last->writes,
-			 "downtime_ms", "qemu", source->downtime_qemu_ms,
+			 "pace", "bytes_s", (json_int_t)source->converge.pace,
+			 "waited_ms", last->paced_ns / 1e6, "downtime_ms", "qemu", source->downtime_qemu_ms,
 			 "window", source->stop_ns ?
 			 (source->resumed_ns - source->stop_ns) / 1e6 : 0.0, "phases_ms", source->phases,
 			 "total_ms", (clock_ns() - source->start_ns) / 1e6,

@@ -76,12 +76,17 @@ int uri_option(struct uri_options *options, const char *key, const char *value,
 		options->rounds = err ? options->rounds : n;
 		return err;
 	}
+	if (!strcmp(key, "max-slowdown")) {
+		err = number(key, value, 0, 99, false, &n, fault);
+		options->max_slowdown = err ? options->max_slowdown : n;
+		return err;
+	}
 	if (!strcmp(key, "timeout")) {
 		err = number(key, value, 0, 86400, false, &n, fault);
 		options->timeout_s = err ? options->timeout_s : n;
 		return err;
 	}
-	return fail(fault, "unknown option %s: downtime, bandwidth, rounds, force, paused, timeout",
+	return fail(fault, "unknown option %s: downtime, bandwidth, rounds, max-slowdown, force, paused, timeout",
 		    key);
 }
 

@@ -13,6 +13,8 @@
  *   rounds=N         most rounds before it gives up, 1 to 10000; default 30
  *   force            switch over after the last round even if not converged
  *   paused           the destination stays paused
+ *   max-slowdown=PERCENT  by how much its dirtying may be slowed down so that it
+ *                    converges, 0 to 99; default 0
  *   timeout=S        seconds for the whole migration; 0, the default, is none
  */
 #ifndef URI_H
@@ -30,6 +32,7 @@ struct uri_options {
 	uint64_t bandwidth;
 	unsigned int rounds;
 	unsigned int timeout_s;
+	unsigned int max_slowdown;	/* percent */
 	bool force;
 	bool paused;
 };

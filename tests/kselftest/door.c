@@ -186,6 +186,7 @@ static void read_stats(struct nlattr *nest, struct door_stats *stats)
 	stats->writes = u64_of(tb[VMFM_A_STATS_WRITES]);
 	stats->chunks = u64_of(tb[VMFM_A_STATS_CHUNKS]);
 	stats->keys = u64_of(tb[VMFM_A_STATS_KEYS]);
+	stats->paced_ns = u64_of(tb[VMFM_A_STATS_PACED_NS]);
 }
 
 int door_get(struct door *door, uint32_t id, struct door_stats *stats)

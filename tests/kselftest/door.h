@@ -20,7 +20,7 @@ struct door_stats {
 	int state;
 	int error;
 	char error_text[VMFM_ERROR_TEXT_BYTES];
-	uint64_t present, dirty, sent, holes, kept, writes, chunks, keys;
+	uint64_t present, dirty, sent, holes, kept, writes, chunks, keys, paced_ns;
 	uint64_t round_number, round_pages, round_holes, round_kept, round_protect_ns, round_ns;
 };
 

@@ -440,6 +440,44 @@ TEST_F_TIMEOUT(rounds, holes_race, 300)
 	finish(_metadata, self);
 }
 
+static void pace(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self, uint64_t bytes_s)
+{
+	struct nl_msg *msg = door_message(&self->door, VMFM_CMD_SESSION_SET, 0);
+
+	nla_put_u32(msg, VMFM_A_SESSION_ID, self->source);
+	nla_put_u64(msg, VMFM_A_PACE, bytes_s);
+	ASSERT_EQ(0, door_send(&self->door, msg));
+}
+
+/*
+ * A pace is for vCPUs: no process waits for it, even at a page a second. Without KVM
+ * nobody can tell them apart, and then processes wait.
+ */
+TEST_F_TIMEOUT(rounds, pace_of_processes, 300)
+{
+	bool kvm = !access("/sys/module/kvm", F_OK);
+	struct door_stats stats;
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE);
+	fill(self, 0, 0, SIZE / 2);
+	make_sessions(_metadata, self);
+	for (i = 0; i < 3; i++)
+		employ(self, write_pages, 0);
+	start(_metadata, self);
+	pace(_metadata, self, PAGE);
+	for (i = 0; i < 3; i++)
+		one_round(_metadata, self);
+	usleep(100000);
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	TH_LOG("KVM is %sloaded, writers waited %llu us", kvm ? "" : "not ",
+	       (unsigned long long)stats.paced_ns / 1000);
+	EXPECT_EQ(kvm, !stats.paced_ns);
+	pace(_metadata, self, 0);
+	one_round(_metadata, self);
+	finish(_metadata, self);
+}
+
 /* The same pages written through another process's page table. */
 TEST_F_TIMEOUT(rounds, other_process, 300)
 {

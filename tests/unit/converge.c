@@ -8,7 +8,7 @@
 #define MIB	(1ULL << 20)
 #define SECOND	1000000000ULL
 
-/* A guest that dirties @dirty_rate over a link of @link_rate, both in bytes/s. */
+/* A guest that dirties @dirty_rate, or what it is held to, over a link of @link_rate, bytes/s. */
 static enum converge_verdict run(struct converge *converge, uint64_t ram_bytes, uint64_t link_rate,
 				 uint64_t dirty_rate)
 {
@@ -17,7 +17,9 @@ static enum converge_verdict run(struct converge *converge, uint64_t ram_bytes, 
 
 	while (verdict == CONVERGE_ROUND && converge->rounds < 20000) {
 		uint64_t time_ns = (uint64_t)((double)left * SECOND / link_rate);
-		uint64_t dirty = (uint64_t)((double)dirty_rate * time_ns / SECOND);
+		uint64_t pace = converge->pace && converge->pace < dirty_rate ? converge->pace :
+				dirty_rate;
+		uint64_t dirty = (uint64_t)((double)pace * time_ns / SECOND);
 
 		dirty = dirty < ram_bytes ? dirty : ram_bytes;
 		verdict = converge_round(converge, left, time_ns, dirty);
@@ -53,6 +55,93 @@ static void above_link_rate(void)
 		CHECK(converge.rounds < 20);
 		CHECK(converge.stalled == 6);
 	}
+}
+
+/* Slowed down it converges at any rate; as much as it takes, and no more than allowed. */
+static void slowed_down(void)
+{
+	unsigned int percent;
+
+	for (percent = 100; percent <= 1000; percent += 100) {
+		struct converge converge;
+
+		converge_init(&converge, 300, 30);
+		converge.max_slowdown = 99;
+		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) == CONVERGE_SWITCH);
+		CHECK(converge.pace == 500 * MIB);
+	}
+}
+
+static void slowed_down_not_enough(void)
+{
+	unsigned int most;
+
+	for (most = 1; most < 80; most += 13) {
+		struct converge converge;
+
+		converge_init(&converge, 300, 1000);
+		converge.max_slowdown = most;
+		converge_sample(&converge, 0, SECOND);
+		converge_sample(&converge, 5000 * MIB, 2 * SECOND);
+		CHECK(run(&converge, 65536 * MIB, 1000 * MIB, 5000 * MIB) == CONVERGE_NEVER);
+		CHECK(converge.pace == converge.free_rate * (100 - most) / 100);
+		CHECK(converge.rounds < 20);
+	}
+}
+
+/* One that dirties less than the link carries is left alone. */
+static void not_slowed_down(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	converge.max_slowdown = 99;
+	CHECK(run(&converge, 4096 * MIB, 1000 * MIB, 800 * MIB) == CONVERGE_SWITCH);
+	CHECK(!converge.pace);
+	converge_init(&converge, 300, 30);
+	CHECK(run(&converge, 4096 * MIB, 1000 * MIB, 5000 * MIB) == CONVERGE_NEVER);
+	CHECK(!converge.pace);
+}
+
+/* The most of all samples that are far enough apart, up to when it is slowed down. */
+static void samples(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	converge_sample(&converge, 1ULL << 40, 5 * SECOND);	/* what was there at the start */
+	CHECK(!converge.free_rate);
+	converge_sample(&converge, (1ULL << 40) + 50 * MIB, 5 * SECOND + SECOND / 1000);
+	CHECK(!converge.free_rate);
+	converge_sample(&converge, (1ULL << 40) + 100 * MIB, 6 * SECOND);
+	CHECK(converge.free_rate == 100 * MIB);
+	converge_sample(&converge, (1ULL << 40) + 110 * MIB, 7 * SECOND);
+	CHECK(converge.free_rate == 100 * MIB);
+	converge_sample(&converge, 0, 8 * SECOND);		/* it does not track any more */
+	CHECK(converge.free_rate == 100 * MIB);
+	converge.pace = 1;
+	converge_sample(&converge, 500 * MIB, 9 * SECOND);
+	CHECK(converge.free_rate == 100 * MIB);
+}
+
+/* Where half of the link's rate does not help, less is tried, down to a least. */
+static void slowed_down_further(void)
+{
+	struct converge converge;
+	uint64_t last = UINT64_MAX;
+	unsigned int i;
+
+	converge_init(&converge, 10, 1000);
+	converge.max_slowdown = 99;
+	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB);
+	for (i = 0; i < 5; i++) {
+		CHECK(converge_round(&converge, 50 * MIB, SECOND, 50 * MIB) == CONVERGE_ROUND);
+		CHECK(converge.pace < last && converge.pace >= MIB / 2);
+		last = converge.pace;
+	}
+	for (; i < 20 && converge_round(&converge, 50 * MIB, SECOND, 50 * MIB) == CONVERGE_ROUND; i++)
+		;
+	CHECK(i < 20 && converge.pace == MIB / 2);
 }
 
 static void idle_guest(void)
@@ -185,6 +274,11 @@ int main(void)
 	static const struct test tests[] = {
 		{ "switches over below the link's rate", below_link_rate },
 		{ "gives up at and above the link's rate", above_link_rate },
+		{ "a guest that may be slowed down", slowed_down },
+		{ "a guest that may not be slowed down enough", slowed_down_not_enough },
+		{ "a guest that need not be slowed down", not_slowed_down },
+		{ "samples of what is dirtied", samples },
+		{ "a guest that is slowed down further", slowed_down_further },
 		{ "an idle guest switches after one round", idle_guest },
 		{ "half of the target is for the rest", half_of_target },
 		{ "gives up after six rounds without progress", stalled },

@@ -347,6 +347,8 @@ static void plays_commands(struct request *request, void *arg)
 	(void)arg;
 	CHECK(nla_get_u32(request->tb[VMFM_A_SESSION_ID]) == 5);
 	CHECK(!request->tb[VMFM_A_TIMEOUT_MS] == (cmd != VMFM_CMD_SESSION_FINAL));
+	CHECK(!request->tb[VMFM_A_PACE] == (cmd != VMFM_CMD_SESSION_SET));
+	CHECK(cmd != VMFM_CMD_SESSION_SET || nla_get_u64(request->tb[VMFM_A_PACE]) == 1ULL << 33);
 	acknowledge(request, cmd == VMFM_CMD_SESSION_FINAL &&
 		    nla_get_u32(request->tb[VMFM_A_TIMEOUT_MS]) != 1234 ? -EINVAL : 0, NULL);
 }
@@ -360,6 +362,7 @@ static void commands(void)
 	open_to(plays_commands, NULL);
 	for (i = 0; i < 4; i++)
 		CHECK(!door_session_do(&door, each[i], 5, 1234, &fault));
+	CHECK(!door_session_pace(&door, 5, 1ULL << 33, &fault));
 	end();
 }
 

@@ -41,10 +41,13 @@
  *     The session belongs to the netlink socket that made it and ends with it.
  *
  * VMFM_CMD_SESSION_GET (do with SESSION_ID; dump)
- *     answer: SESSION_ID, ROLE, STATE, ERROR, ERROR_TEXT, BANDWIDTH,
+ *     answer: SESSION_ID, ROLE, STATE, ERROR, ERROR_TEXT, BANDWIDTH, PACE,
  *             STATS { ... }, ROUND { the last one that ended }
  *
- * VMFM_CMD_SESSION_SET (do)     takes SESSION_ID, BANDWIDTH
+ * VMFM_CMD_SESSION_SET (do)     takes SESSION_ID, any of BANDWIDTH, PACE
+ *     PACE: the guest's vCPUs may dirty clean pages this fast. Each of their first
+ *     writes to a page since the last round waits for its turn, at most 20 ms.
+ *     Ends with the session.
  * VMFM_CMD_SESSION_START (do)   source: connect, agree on regions, track.
  * VMFM_CMD_SESSION_ROUND (do)   source: send what is dirty now, once.
  * VMFM_CMD_SESSION_FINAL (do)   source: takes TIMEOUT_MS. The guest is stopped
@@ -153,6 +156,7 @@ enum vmfm_attr {
 	VMFM_A_REGION,		/* nest of enum vmfm_region_attr */
 	VMFM_A_STATS,		/* nest of enum vmfm_stats_attr */
 	VMFM_A_ROUND,		/* nest of enum vmfm_round_attr */
+	VMFM_A_PACE,		/* u64: bytes/s, 0 is unlimited */
 	__VMFM_A_MAX,
 };
 #define VMFM_A_MAX (__VMFM_A_MAX - 1)
@@ -188,6 +192,7 @@ enum vmfm_stats_attr {
 	VMFM_A_STATS_WRITES,		/* u64: RDMA WRITE work requests */
 	VMFM_A_STATS_CHUNKS,		/* u64: chunks granted (both roles) */
 	VMFM_A_STATS_KEYS,		/* u64: memory regions registered now (sink) */
+	VMFM_A_STATS_PACED_NS,		/* u64: source: waits imposed on writers, their sum */
 	__VMFM_A_STATS_MAX,
 };
 #define VMFM_A_STATS_MAX (__VMFM_A_STATS_MAX - 1)
