@@ -144,12 +144,16 @@ int source_preflight(struct source *source, struct fault *fault)
 }
 
 /* A data connection of its own for QEMU's stream: the control connection stays free. */
+int source_open_data(struct source *source, struct fault *fault)
+{
+	return chan_connect(&source->data, source->uri->host, source->uri->port, &config.creds, fault) ?:
+	       chan_send(&source->data, json_pack("{s:i,s:s,s:s}", "protocol", PROTOCOL_VERSION,
+						  "purpose", "stream", "ticket", source->ticket), fault);
+}
+
 int source_prepare(struct source *source, struct fault *fault)
 {
-	if (chan_connect(&source->data, source->uri->host, source->uri->port, &config.creds, fault) ||
-	    chan_send(&source->data, json_pack("{s:i,s:s,s:s}", "protocol", PROTOCOL_VERSION,
-					       "purpose", "stream", "ticket", source->ticket), fault))
-		return -1;
-	return guest_change_settings(&source->qmp, source->uri->options.downtime_ms,
+	return source_open_data(source, fault) ?:
+	       guest_change_settings(&source->qmp, source->uri->options.downtime_ms,
 				     &source->settings, fault);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "fdpass.h"
 
 int client_open(struct client *client, const char *path, struct fault *fault)
 {
@@ -35,7 +36,8 @@ void client_close(struct client *client)
 	*client = (struct client){ .fd = -1 };
 }
 
-int client_send(struct client *client, json_t *request, struct fault *fault)
+int client_send_fds(struct client *client, json_t *request, const int *fds, unsigned int count,
+		    struct fault *fault)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
 	size_t bytes = text ? strlen(text) : 0;
@@ -45,10 +47,15 @@ int client_send(struct client *client, json_t *request, struct fault *fault)
 	if (!text)
 		return fail(fault, "the request has text that is not UTF-8");
 	text[bytes++] = '\n';
-	sent = send(client->fd, text, bytes, MSG_NOSIGNAL);
+	sent = fdpass_send(client->fd, text, bytes, fds, count);
 	free(text);
 	return sent == (ssize_t)bytes ? 0 :
 	       fail(fault, "vmfastmigd does not take the request: %s", strerror(errno));
+}
+
+int client_send(struct client *client, json_t *request, struct fault *fault)
+{
+	return client_send_fds(client, request, NULL, 0, fault);
 }
 
 static int parse_line(const char *line, size_t bytes, json_t **message, struct fault *fault)

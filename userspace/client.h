@@ -19,6 +19,10 @@ void client_close(struct client *client);
 /* Takes over @request. */
 int client_send(struct client *client, json_t *request, struct fault *fault);
 
+/* With descriptors, which stay the caller's, too. */
+int client_send_fds(struct client *client, json_t *request, const int *fds, unsigned int count,
+		    struct fault *fault);
+
 /*
  * 1 and *message (caller's), which has an object "state" or an object "result";
  * 0 when @stop_fd (or -1) became readable; -1 when the daemon is gone or talks

@@ -23,6 +23,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_regions(int argc, char **argv);
 int cmd_downtime(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_stream(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 
 /* cmd_args.c */
@@ -45,6 +46,7 @@ enum cmd_take {
 	CMD_TAKE_SOCKET = 8,
 	CMD_TAKE_JSON_FILE = 16,
 	CMD_TAKE_ID = 32,	/* at most one operand */
+	CMD_FINDS_QMP = 64,	/* does not need it */
 };
 
 /* CMD_OK, or CMD_USAGE when the error was told. cmd_args_free() in either case. */

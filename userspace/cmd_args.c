@@ -112,7 +112,7 @@ static int check_rest(const struct cmd_args *args, unsigned int take, struct fau
 		return fail(fault, "what is %s?", args->rest[most]);
 	if (!(take & CMD_TAKE_QMP))
 		return 0;
-	if (!*args->qmp)
+	if (!*args->qmp && !(take & CMD_FINDS_QMP))
 		return fail(fault, "which monitor? --qmp PATH");
 	if (!args->count)
 		return fail(fault, "which URI? rdmafast:HOST[:PORT][/NAME]");

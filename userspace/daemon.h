@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "chan.h"
+#include "conduit.h"
 #include "creds.h"
 #include "job.h"
 #include "uri.h"
@@ -27,9 +28,11 @@ extern struct config config;
 
 /*
  * source.c. Runs a migration in the calling thread up to its end; job_end() has
- * been called then. With @check it stops after the preflight.
+ * been called then. With @check it stops after the preflight. @pipes: those of a
+ * QEMU that began the migration itself, or NULL; they are taken over.
  */
-void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check);
+void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check,
+		const struct pipes *pipes);
 
 /* waiting.c. Has a QEMU wait for its guest, up to the end, in the calling thread. */
 void sink_wait(struct job *job, const char *qmp_path, const char *name);

@@ -23,7 +23,8 @@ struct guest {
 	/*
 	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","cpu_features","arch",
 	 *  "ram_bytes","regions":[{"id","bytes"}],"foreign":[{"id","type","why"}],
-	 *  "disks":[{"device","file","bytes"}],"blockers":[text]}
+	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"piped"?}
+	 * "piped": its QEMU began the migration itself, and sends all RAM.
 	 */
 	json_t *facts;
 };
@@ -44,6 +45,11 @@ static inline const char *guest_text(const struct guest *guest, const char *key)
  */
 int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
 			  struct fault *fault);
+/* The parameters alone: of a migration that is under way, too. */
+int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
+			struct fault *fault);
+/* Both QEMUs have to agree on it. */
+int guest_ignore_shared(struct qmp *qmp, bool on, struct fault *fault);
 /* Takes over @before (may be NULL). */
 void guest_restore_settings(struct qmp *qmp, json_t *before);
 

@@ -10,15 +10,24 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "fdpass.h"
 
 #define REQUEST_BYTES 65536
 #define UNTOLD "{\"result\":{\"completed\":false,\"error\":\"the answer is not valid UTF-8\"}}"
+
+struct client {
+	int fd;
+	int given[FDPASS_MAX];		/* descriptors that came with its request */
+	unsigned int given_count;
+};
 
 struct order {
 	struct job *job;
 	char qmp[108];
 	struct uri uri;
 	bool check;
+	struct pipes pipes;
+	bool piped;
 };
 
 static int answer(int fd, json_t *object)
@@ -44,7 +53,8 @@ static void *run_source(void *arg)
 {
 	struct order *order = arg;
 
-	source_run(order->job, order->qmp, &order->uri, order->check);
+	source_run(order->job, order->qmp, &order->uri, order->check,
+		   order->piped ? &order->pipes : NULL);
 	job_put(order->job);
 	free(order);
 	return NULL;
@@ -127,9 +137,27 @@ static int parse_order(json_t *request, enum job_role role, struct order *order,
 	return 0;
 }
 
-static void start_job(int fd, json_t *request, enum job_role role, bool check)
+/* The child of a QEMU that began a migration is told its own end, which is before the job's. */
+static void follow_child(int fd, struct job *job)
+{
+	json_t *state, *result = NULL;
+	unsigned int version = 0;
+
+	while (!result) {
+		version = job_wait(job, version, &state, &result);
+		if (!result)
+			result = json_incref(json_object_get(state, "child"));
+		json_decref(state);
+	}
+	answer(fd, json_pack("{s:o}", "result", result));
+}
+
+/* @piped: the descriptors it gave are the pipes of its QEMU, and the job's once it runs. */
+static void start_job(struct client *client, json_t *request, enum job_role role, bool check,
+		      bool piped)
 {
 	struct order *order = calloc(1, sizeof(*order));
+	int fd = client->fd;
 	struct fault fault;
 	struct job *job;
 	pthread_t thread;
@@ -147,6 +175,8 @@ static void start_job(int fd, json_t *request, enum job_role role, bool check)
 	}
 	order->job = job;
 	order->check = check;
+	order->piped = piped;
+	order->pipes = (struct pipes){ client->given[0], client->given[1] };
 	job_get(job);		/* the thread's */
 	if (pthread_create(&thread, NULL, role == JOB_SOURCE ? run_source : run_sink, order)) {
 		job_end(job, json_pack("{s:b,s:s}", "completed", 0, "error", "no thread"));
@@ -154,8 +184,12 @@ static void start_job(int fd, json_t *request, enum job_role role, bool check)
 		free(order);
 	} else {
 		pthread_detach(thread);
+		if (piped)
+			client->given_count = 0;
 	}
-	if (json_is_true(json_object_get(request, "detach")))
+	if (piped)
+		follow_child(fd, job);
+	else if (json_is_true(json_object_get(request, "detach")))
 		answer_started(fd, job);
 	else
 		follow(fd, job);
@@ -176,18 +210,29 @@ static void on_job(int fd, json_t *request, bool cancel)
 	job_put(job);
 }
 
-static void obey(int fd, json_t *request)
+static void start_piped(struct client *client, json_t *request)
+{
+	if (client->given_count == 2)
+		start_job(client, request, JOB_SOURCE, false, true);
+	else
+		answer_error(client->fd, "no pipes came with the request");
+}
+
+static void obey(struct client *client, json_t *request)
 {
 	const char *command = json_string_value(json_object_get(request, "command"));
+	int fd = client->fd;
 
 	if (!command)
 		answer_error(fd, "no command");
 	else if (!strcmp(command, "migrate"))
-		start_job(fd, request, JOB_SOURCE, false);
+		start_job(client, request, JOB_SOURCE, false, false);
+	else if (!strcmp(command, "stream"))
+		start_piped(client, request);
 	else if (!strcmp(command, "check"))
-		start_job(fd, request, JOB_SOURCE, true);
+		start_job(client, request, JOB_SOURCE, true, false);
 	else if (!strcmp(command, "incoming"))
-		start_job(fd, request, JOB_SINK, false);
+		start_job(client, request, JOB_SINK, false, false);
 	else if (!strcmp(command, "status"))
 		answer(fd, json_pack("{s:{s:o}}", "result", "migrations", job_list()));
 	else if (!strcmp(command, "watch"))
@@ -200,13 +245,15 @@ static void obey(int fd, json_t *request)
 
 void local_serve(int fd)
 {
+	struct client client = { .fd = fd };
 	char line[REQUEST_BYTES] = "";
 	size_t used = 0;
 	json_t *request = NULL;
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 
 	while (used < sizeof(line) && !memchr(line, '\n', used) && poll(&wait, 1, 5000) > 0) {
-		ssize_t got = recv(fd, line + used, sizeof(line) - used, 0);
+		ssize_t got = fdpass_receive(fd, line + used, sizeof(line) - used, client.given,
+					     &client.given_count);
 
 		if (got <= 0)
 			break;
@@ -216,9 +263,11 @@ void local_serve(int fd)
 		request = json_loadb(line, (char *)memchr(line, '\n', used) - line,
 				     JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(request))
-		obey(fd, request);
+		obey(&client, request);
 	else
 		answer_error(fd, "the request is not a JSON object on a line");
 	json_decref(request);
+	while (client.given_count)
+		close(client.given[--client.given_count]);
 	close(fd);
 }

@@ -304,6 +304,12 @@ static int answer_check(struct offer *offer, json_t *checks, const struct sockad
 			 fault) ? -1 : 1;
 }
 
+/* All RAM was in the stream of a QEMU that began the migration itself. */
+static bool is_piped(const json_t *message)
+{
+	return json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
+}
+
 static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 			struct fault *fault)
 {
@@ -311,6 +317,7 @@ static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 
 	if (preflight_verdict(checks, fault) ||
 	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
+	    guest_ignore_shared(&offer->sink->qmp, !is_piped(message), fault) ||
 	    open_session(offer, message, &bound, fault))
 		return -1;
 	return chan_send(offer->control, ready_answer(offer, checks, &bound), fault);

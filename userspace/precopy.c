@@ -83,6 +83,12 @@ static int set_pace(struct source *source, uint64_t *pace, struct fault *fault)
 	return door_session_pace(&source->door, source->session, *pace, fault);
 }
 
+int source_round(struct source *source, struct fault *fault)
+{
+	return door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault) ?:
+	       source_wait_round(source, fault);
+}
+
 int source_precopy(struct source *source, struct fault *fault)
 {
 	const struct uri_options *options = &source->uri->options;
@@ -96,8 +102,7 @@ int source_precopy(struct source *source, struct fault *fault)
 		const struct door_round *round = &source->last.round;
 
 		if (check_time(source, fault) || set_pace(source, &pace, fault) ||
-		    door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0, fault) ||
-		    source_wait_round(source, fault))
+		    source_round(source, fault))
 			return -1;
 		verdict = converge_round(converge, round->bytes, round->time_ns,
 					 round->dirty_pages << 12);

@@ -53,20 +53,33 @@ static void check_ram(json_t *checks, const json_t *facts, const char *side)
 		    json_array_size(json_object_get(facts, "regions")));
 }
 
+static void check_migration(json_t *checks, const json_t *facts)
+{
+	const char *is = text_of(facts, "migration");
+	bool piped = json_is_true(json_object_get(facts, "piped"));
+	bool under_way = !strcmp(is, "setup") || !strcmp(is, "active");
+	bool none = !*is || !strcmp(is, "none") || !strcmp(is, "completed") ||
+		    !strcmp(is, "failed") || !strcmp(is, "cancelled");
+
+	if (piped)
+		add(checks, "migration", under_way, "begin it anew", "source: its migration is %s",
+		    *is ? is : "none");
+	else
+		add(checks, "migration", none, "wait for it or cancel it",
+		    none ? "source: no migration under way" : "source: a migration is %s already",
+		    is);
+}
+
 void preflight_source(json_t *checks, const json_t *facts)
 {
 	json_t *blockers = json_object_get(facts, "blockers"), *reason;
 	const char *status = text_of(facts, "status");
-	const char *migration = text_of(facts, "migration");
 	bool ok = !strcmp(status, "running") || !strcmp(status, "paused");
 	size_t i;
 
 	check_ram(checks, facts, "source");
 	add(checks, "state", ok, "it must be running or paused", "source: guest is %s", status);
-	ok = !*migration || !strcmp(migration, "none") || !strcmp(migration, "completed") ||
-	     !strcmp(migration, "failed") || !strcmp(migration, "cancelled");
-	add(checks, "migration", ok, "wait for it or cancel it",
-	    ok ? "source: no migration under way" : "source: a migration is %s already", migration);
+	check_migration(checks, facts);
 	json_array_foreach(blockers, i, reason)
 		add(checks, "blockers", false, "remove what blocks", "%s",
 		    json_string_value(reason) ?: "?");

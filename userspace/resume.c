@@ -22,8 +22,7 @@ const char *resume_status(struct qmp *qmp, char *status, size_t bytes)
 	return status;
 }
 
-/* Whether QEMU still has a migration in hand. */
-static bool is_migrating(struct qmp *qmp)
+bool resume_is_migrating(struct qmp *qmp)
 {
 	struct fault ignored;
 	json_t *answer = NULL;
@@ -48,7 +47,7 @@ int resume_guest(struct qmp *qmp, bool running, struct fault *fault)
 	if (qmp_call(qmp, "migrate_cancel", NULL, NULL, &why) && qmp_is_gone(qmp))
 		return fail(fault, "%s", why.text);
 	while (clock_ms() < deadline_ms) {
-		if (!is_migrating(qmp)) {
+		if (!resume_is_migrating(qmp)) {
 			resume_status(qmp, status, sizeof(status));
 			if (!running || !strcmp(status, "running"))
 				return 0;

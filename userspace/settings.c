@@ -38,6 +38,27 @@ static int read_settings(struct qmp *qmp, json_t **settings, struct fault *fault
 				    qmp->path);
 }
 
+static int set_limits(struct qmp *qmp, unsigned int downtime_ms, struct fault *fault)
+{
+	return qmp_call(qmp, "migrate-set-parameters",
+			json_pack("{s:I,s:I}", "max-bandwidth", (json_int_t)10 << 30,
+				  "downtime-limit", (json_int_t)downtime_ms), NULL, fault);
+}
+
+int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
+			struct fault *fault)
+{
+	*before = NULL;
+	return read_settings(qmp, before, fault) ?: set_limits(qmp, downtime_ms, fault);
+}
+
+int guest_ignore_shared(struct qmp *qmp, bool on, struct fault *fault)
+{
+	return qmp_call(qmp, "migrate-set-capabilities",
+			json_pack("{s:[{s:s,s:b}]}", "capabilities", "capability",
+				  capabilities[0].name, "state", on), NULL, fault);
+}
+
 int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
 			  struct fault *fault)
 {
@@ -56,9 +77,7 @@ int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **be
 	if (qmp_call(qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
 		     NULL, fault))
 		return -1;
-	return qmp_call(qmp, "migrate-set-parameters",
-			json_pack("{s:I,s:I}", "max-bandwidth", (json_int_t)10 << 30,
-				  "downtime-limit", (json_int_t)downtime_ms), NULL, fault);
+	return set_limits(qmp, downtime_ms, fault);
 }
 
 void guest_restore_settings(struct qmp *qmp, json_t *before)

@@ -15,10 +15,12 @@
 #include "log.h"
 #include "source.h"
 
-static const struct {
+struct stage {
 	const char *name;
 	int (*run)(struct source *source, struct fault *fault);
-} stages[] = {
+};
+
+static const struct stage stages[] = {
 	{ "connect", source_connect },
 	{ "preflight", source_preflight },
 	{ "prepare", source_prepare },
@@ -28,6 +30,23 @@ static const struct {
 	{ "final-round", source_final },
 	{ "device-state", source_device_state },
 	{ "hand-over", source_hand_over },
+	{ "ready", source_ready },
+	{ "commit", source_commit },
+};
+
+#define STAGES (sizeof(stages) / sizeof(*stages))
+
+/* Of a migration that QEMU began. */
+static const struct stage piped_stages[STAGES] = {
+	{ "connect", piped_connect },
+	{ "preflight", piped_preflight },
+	{ "prepare", piped_prepare },
+	{ "start", source_start },
+	{ "precopy", source_precopy },
+	{ "pre-switchover", piped_switchover },
+	{ "final-round", piped_final },
+	{ "device-state", piped_device_state },
+	{ "hand-over", piped_hand_over },
 	{ "ready", source_ready },
 	{ "commit", source_commit },
 };
@@ -59,15 +78,16 @@ int source_why(struct source *source, struct fault *fault)
 
 static int run_stages(struct source *source, size_t *at, struct fault *fault)
 {
-	size_t count = source->check ? 2 : sizeof(stages) / sizeof(*stages);
+	const struct stage *stage = source->piped ? piped_stages : stages;
+	size_t count = source->check ? 2 : STAGES;
 	int err = 0;
 
 	for (*at = 0; *at < count && !err; (*at)++) {
 		source->stage_ns = clock_ns();
-		job_phase(source->job, stages[*at].name);
-		hold(stages[*at].name, source->job->stop_fd);
-		err = stages[*at].run(source, fault);
-		json_object_set_new(source->phases, stages[*at].name,
+		job_phase(source->job, stage[*at].name);
+		hold(stage[*at].name, source->job->stop_fd);
+		err = stage[*at].run(source, fault);
+		json_object_set_new(source->phases, stage[*at].name,
 				    json_real((clock_ns() - source->stage_ns) / 1e6));
 	}
 	return err;
@@ -79,9 +99,11 @@ static void format_uri(const struct uri *uri, char *text, size_t bytes)
 		 uri->host, uri->port, *uri->name ? "/" : "", uri->name);
 }
 
-void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check)
+void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check,
+		const struct pipes *pipes)
 {
 	struct source source = { .job = job, .uri = uri, .qmp_path = qmp_path, .check = check,
+				 .piped = pipes ? piped_new(pipes) : NULL,
 				 .checks = json_array(), .rounds = json_array(),
 				 .phases = json_object(), .start_ns = clock_ns() };
 	struct fault fault;

@@ -12,6 +12,7 @@
 #include "door.h"
 #include "guest.h"
 #include "journal.h"
+#include "piped.h"
 #include "qmp.h"
 #include "stream.h"
 
@@ -22,6 +23,7 @@ struct source {
 	const struct uri *uri;
 	const char *qmp_path;
 	bool check;		/* preflight only */
+	struct piped *piped;	/* NULL: QEMU migrates when it is told to */
 
 	struct qmp qmp;
 	struct guest guest;
@@ -51,11 +53,14 @@ struct source {
 int source_connect(struct source *source, struct fault *fault);
 int source_preflight(struct source *source, struct fault *fault);
 int source_prepare(struct source *source, struct fault *fault);
+int source_open_data(struct source *source, struct fault *fault);
 /* precopy.c */
 int source_start(struct source *source, struct fault *fault);
 int source_precopy(struct source *source, struct fault *fault);
 /* Waits for the end of a round that began, however far that is, telling progress. */
 int source_wait_round(struct source *source, struct fault *fault);
+/* A whole one. */
+int source_round(struct source *source, struct fault *fault);
 /* switchover.c */
 int source_switchover(struct source *source, struct fault *fault);
 int source_final(struct source *source, struct fault *fault);
@@ -63,6 +68,7 @@ int source_device_state(struct source *source, struct fault *fault);
 int source_hand_over(struct source *source, struct fault *fault);
 int source_ready(struct source *source, struct fault *fault);
 int source_commit(struct source *source, struct fault *fault);
+int source_write_journal(struct source *source, bool committed, struct fault *fault);
 /* undo.c: adds to the fault where the guest could not be brought back. */
 void source_undo(struct source *source, struct fault *fault);
 void source_release(struct source *source);

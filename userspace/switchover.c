@@ -56,7 +56,7 @@ static int read_running(struct source *source, struct fault *fault)
 	return 0;
 }
 
-static int write_journal(struct source *source, bool committed, struct fault *fault)
+int source_write_journal(struct source *source, bool committed, struct fault *fault)
 {
 	struct journal journal = { .qmp = &source->qmp, .running = source->was_running,
 				   .peer = source->peer };
@@ -76,8 +76,7 @@ static int catch_up(struct source *source, struct fault *fault)
 	int n = 0;
 
 	do {
-		if (door_session_do(&source->door, VMFM_CMD_SESSION_ROUND, source->session, 0,
-				    fault) || source_wait_round(source, fault))
+		if (source_round(source, fault))
 			return -1;
 	} while (++n < CATCH_UP_ROUNDS && round->dirty_pages > FEW_PAGES &&
 		 round->dirty_pages < round->pages / 2);
@@ -91,7 +90,7 @@ int source_switchover(struct source *source, struct fault *fault)
 		      json_pack("{s:b,s:b}", "switchover", 1, "paused",
 				source->uri->options.paused || !source->was_running), fault) ||
 	    source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ||
-	    write_journal(source, false, fault) ||
+	    source_write_journal(source, false, fault) ||
 	    stream_give(&source->stream, &source->qmp, &source->data, true, fault) ||
 	    catch_up(source, fault))
 		return -1;
@@ -198,7 +197,7 @@ int source_commit(struct source *source, struct fault *fault)
 
 	if (job_cancelled(source->job) || chan_readable(&source->control, 0))
 		return source_why(source, fault);
-	if (write_journal(source, true, fault))
+	if (source_write_journal(source, true, fault))
 		return -1;
 	if (chan_send(&source->control, json_pack("{s:b}", "commit", 1), fault))
 		return -1;	/* not whole: nobody can have read it */

@@ -34,6 +34,8 @@ void source_undo(struct source *source, struct fault *fault)
 	struct fault ignored;
 
 	tell_abort(source, fault);
+	if (source->piped)
+		piped_undo(source, fault);
 	if (source->migrating)
 		bring_back(source, fault);
 	else if (source->journaled)
@@ -47,6 +49,7 @@ void source_undo(struct source *source, struct fault *fault)
 void source_release(struct source *source)
 {
 	stream_stop(&source->stream);
+	piped_free(source->piped);
 	chan_close(&source->data);
 	chan_close(&source->control);
 	if (source->door.sock)

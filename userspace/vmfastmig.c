@@ -12,6 +12,8 @@ static const struct command {
 	  "move the guest behind that monitor to another host" },
 	{ "incoming", cmd_incoming, "--qmp PATH [--detach] [--json] [--json-file FILE] [--socket PATH] rdmafast:0[:PORT][/NAME]",
 	  "have a QEMU started with -incoming defer wait for its guest" },
+	{ "stream", cmd_stream, "[--qmp PATH] [--downtime MS] [--bandwidth BYTES] [--rounds N] [--force] [--paused] [--timeout S] [--socket PATH] rdmafast:HOST[:PORT][/NAME][?OPTION=VALUE&...]",
+	  "move the guest whose QEMU runs this: migrate \"exec:exec vmfastmig stream rdmafast:HOST\"" },
 	{ "status", cmd_status, "[--json] [--socket PATH]", "list migrations" },
 	{ "watch", cmd_watch, "[--json] [--json-file FILE] [--socket PATH] [ID]", "follow one" },
 	{ "cancel", cmd_cancel, "[--json] [--json-file FILE] [--socket PATH] [ID]",

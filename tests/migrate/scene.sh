@@ -240,9 +240,15 @@ guest_is_sound() {
 # FILES to be compared. (Later pages may differ: KVM itself writes the guest's wall
 # clock page while the destination loads.)
 move_compared() { # FROM TO NAME [OPTION=VALUE...]
-	local from=$1 to=$2 name=$3 file host
 	move_up_to device-state "$@"
-	for file in ${FILES:-$name}; do
+	pages_are_same "$1" "$2" "${FILES:-$3}"
+	move_on "$1"
+	move_ended
+}
+
+pages_are_same() { # FROM TO FILES
+	local from=$1 to=$2 file host
+	for file in $3; do
 		for host in "$from" "$to"; do
 			on "$host" sh -c "$rig_state/bin/pagesum /dev/vmfastmig/$file >$rig_state/$host.sums"
 		done
@@ -252,8 +258,6 @@ move_compared() { # FROM TO NAME [OPTION=VALUE...]
 		jq -e '.pages > 0 and .different == 0' "$scratch/pages.json" >/dev/null ||
 			die "$file: pages differ"
 	done
-	move_on "$from"
-	move_ended
 }
 
 # No session, no key, no job, no socket is left on the hosts.
