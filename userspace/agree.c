@@ -40,7 +40,7 @@ int source_connect(struct source *source, struct fault *fault)
 	return 0;
 }
 
-static uint64_t present_bytes(const struct guest *guest)
+uint64_t source_present_bytes(const struct guest *guest)
 {
 	uint64_t bytes = 0;
 	struct stat st;
@@ -74,7 +74,7 @@ static int send_offer(struct source *source, struct fault *fault)
 	hex_encode(source->token, sizeof(source->token), token);
 	config_rdma_addr(&source->control, &rdma);
 	text_addr(&rdma, addr, sizeof(addr));
-	json_object_set_new(facts, "present_bytes", json_integer(present_bytes(&source->guest)));
+	json_object_set_new(facts, "present_bytes", json_integer(source_present_bytes(&source->guest)));
 	return chan_send(&source->control,
 			 json_pack("{s:o,s:o,s:s,s:s,s:s,s:b,s:b}", "offer", facts, "module", info,
 				   "token", token, "rdma_addr", addr, "name",

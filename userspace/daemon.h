@@ -45,6 +45,9 @@ void sink_control(struct chan *chan);
 bool sink_stream(struct chan *chan, const char *ticket);
 void sink_commit_again(struct chan *chan, const char *ticket, const char *boot_id);
 
+/* offer.c: what guests may still take of this host's memory, for their files. */
+uint64_t ram_free_bytes(void);
+
 /* local.c: one client of the UNIX socket. Closes @fd. */
 void local_serve(int fd);
 

@@ -45,6 +45,8 @@ static bool look(struct minder *minder)
 	bool more;
 
 	if (qmp_call(minder->qmp, "query-migrate", NULL, &answer, &fault)) {
+		if (!qmp_is_gone(minder->qmp) && !minder->qmp->refused)
+			return true;	/* its main loop waits for us */
 		note_failed(minder, fault.text);
 		return false;
 	}

@@ -30,6 +30,7 @@
 
 #define ANSWER_MS	30000
 #define LOAD_MS		60000
+#define PIPED_LOAD_MS	86400000	/* the source has QEMU read all its RAM, and sees to its end */
 #define THANKS_MS	5000
 #define NO_LIMIT	-1
 
@@ -43,6 +44,7 @@ struct offer {
 	uint32_t session;
 	char ticket[33];
 	bool paused;
+	bool piped;		/* all RAM was in the stream of a QEMU that began the migration itself */
 	bool loading;		/* migrate-incoming was sent */
 	bool committed;
 	bool maybe_ran;		/* cont was sent, and not refused */
@@ -163,7 +165,7 @@ void sink_commit_again(struct chan *chan, const char *ticket, const char *boot_i
 	json_decref(thanks);
 }
 
-static uint64_t free_bytes(void)
+uint64_t ram_free_bytes(void)
 {
 	unsigned long long kb = 0;
 	struct statfs fs;
@@ -304,20 +306,15 @@ static int answer_check(struct offer *offer, json_t *checks, const struct sockad
 			 fault) ? -1 : 1;
 }
 
-/* All RAM was in the stream of a QEMU that began the migration itself. */
-static bool is_piped(const json_t *message)
-{
-	return json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
-}
-
 static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 			struct fault *fault)
 {
 	struct sockaddr_storage bound = { 0 };
 
+	offer->piped = json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
 	if (preflight_verdict(checks, fault) ||
 	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
-	    guest_ignore_shared(&offer->sink->qmp, !is_piped(message), fault) ||
+	    guest_ignore_shared(&offer->sink->qmp, !offer->piped, fault) ||
 	    open_session(offer, message, &bound, fault))
 		return -1;
 	return chan_send(offer->control, ready_answer(offer, checks, &bound), fault);
@@ -335,7 +332,7 @@ static int take_offer(struct offer *offer, json_t *message, struct fault *fault)
 	else if (refresh_guest(offer->sink, fault) || check_module(offer, message, checks, fault))
 		err = -1;
 	else {
-		preflight_sink(checks, offered, offer->sink->guest.facts, free_bytes());
+		preflight_sink(checks, offered, offer->sink->guest.facts, ram_free_bytes());
 		check_device(offer, checks, &addr);
 		err = json_is_true(json_object_get(message, "check")) ?
 		      answer_check(offer, checks, &addr, fault) :
@@ -420,8 +417,9 @@ static int wait_loaded(struct offer *offer, struct fault *fault)
 	struct watch watch = { offer->sink->job->stop_fd, offer->control->fd };
 	struct door_session session;
 	json_t *event, *message;
-	int got = qmp_wait_event(&offer->sink->qmp, "MIGRATION", ends, LOAD_MS + ANSWER_MS, &watch,
-				 &event, fault);
+	int got = qmp_wait_event(&offer->sink->qmp, "MIGRATION", ends,
+				 offer->piped ? PIPED_LOAD_MS : LOAD_MS + ANSWER_MS, &watch, &event,
+				 fault);
 	bool completed;
 
 	if (got < 0)

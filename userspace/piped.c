@@ -75,6 +75,24 @@ static void check_capabilities(struct source *source, const json_t *capabilities
 			       "source: as a migration into a pipe needs them");
 }
 
+/* QEMU reads all RAM, which fills its holes: a file that cannot grow would be a guest's end. */
+static void check_room(struct source *source)
+{
+	uint64_t holes_bytes = 0, free_bytes = ram_free_bytes();
+	const struct guest *guest = &source->guest;
+	struct fault why;
+	unsigned int i;
+
+	for (i = 0; i < guest->regions; i++)
+		holes_bytes += guest->region[i].bytes;
+	holes_bytes -= source_present_bytes(guest);
+	if (holes_bytes > free_bytes)
+		fail(&why, "source: QEMU reads all RAM, for which %llu MiB more are needed here and %llu MiB are free; free some, or use vmfastmig migrate",
+		     (unsigned long long)holes_bytes >> 20, (unsigned long long)free_bytes >> 20);
+	preflight_note(source->checks, "room", holes_bytes > free_bytes, &why,
+		       "source: for all RAM");
+}
+
 /* What "running" will be said of, if it comes back: QEMU may have stopped it already. */
 static bool runs(const char *status, bool before)
 {
@@ -102,6 +120,7 @@ int piped_preflight(struct source *source, struct fault *fault)
 	source->piped->pauses = is_on(capabilities, "pause-before-switchover");
 	check_capabilities(source, capabilities);
 	json_decref(capabilities);
+	check_room(source);
 	return source_preflight(source, fault);
 }
 

@@ -53,6 +53,7 @@ struct source {
 int source_connect(struct source *source, struct fault *fault);
 int source_preflight(struct source *source, struct fault *fault);
 int source_prepare(struct source *source, struct fault *fault);
+uint64_t source_present_bytes(const struct guest *guest);
 int source_open_data(struct source *source, struct fault *fault);
 /* precopy.c */
 int source_start(struct source *source, struct fault *fault);

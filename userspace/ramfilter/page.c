@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages: each a word of offset and flags, its block's name unless that is as before, and content. */
+/* Pages: a word of offset and flags, the name of the block unless it is as before, content. */
 #include "step.h"
 
 /* A page of ours goes by, or not. */
