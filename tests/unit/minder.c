@@ -70,6 +70,7 @@ static void fails_by(const char *const *says, const char *words)
 	begin(says);
 	while (!job_cancelled(look.job) && clock_ms() < deadline_ms)
 		usleep(1000);
+	CHECK(job_cancelled(look.job));
 	CHECK(minder_failed(&look.minder, &why));
 	CHECK_HAS(why.text, words);
 	CHECK(minder_wait(&look.minder, "completed", COME_MS, &look.fault) == -1);
