@@ -153,6 +153,14 @@ static void refuse(struct conduit *conduit)
 		return;		/* it is closed */
 }
 
+void conduit_tell_child(struct conduit *conduit, json_t *result)
+{
+	if (atomic_flag_test_and_set(&conduit->told))
+		json_decref(result);
+	else
+		job_set(conduit->job, "child", result);
+}
+
 static void *run(void *arg)
 {
 	struct conduit *conduit = arg;
@@ -165,18 +173,22 @@ static void *run(void *arg)
 			err = wait_and_move(conduit);
 	}
 	refuse(conduit);
+	if (!conduit->filter.open)
+		conduit_tell_child(conduit, json_pack("{s:b,s:s}", "completed", 0, "error",
+						      atomic_load(&conduit->failed) ?
+						      conduit->why.text :
+						      "the destination ended the migration"));
 	close_pipes(conduit);
 	shutdown(conduit->stream, SHUT_RDWR);
 	return NULL;
 }
 
-int conduit_start(struct conduit *conduit, struct job *job, int *stream, struct fault *fault)
+int conduit_start(struct conduit *conduit, int *stream, struct fault *fault)
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return fail(fault, "no socket pair: %s", strerror(errno));
-	conduit->job = job;
 	conduit->stream = pair[0];
 	*stream = pair[1];
 	conduit->wake = eventfd(0, EFD_CLOEXEC);

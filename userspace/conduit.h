@@ -6,7 +6,9 @@
  * reads on, waits.
  *
  * Where QEMU closes its pipe too early, or the filter refuses its stream, the
- * job is cancelled, and the pipes are closed, by which QEMU fails at once.
+ * job is cancelled, and the pipes are closed, by which QEMU fails at once. Before
+ * they are closed QEMU's child is told to exit: QEMU's main loop waits for it then,
+ * and answers nobody. Once all but the devices has passed, that is for the job.
  */
 #ifndef CONDUIT_H
 #define CONDUIT_H
@@ -36,13 +38,16 @@ struct conduit {
 	atomic_bool stop, failed;
 	atomic_bool refuses;		/* QEMU hears at the end, by its return path, that it failed */
 	struct fault why;		/* once it failed */
+	atomic_flag told;		/* the child was */
 	uint8_t piece[CONDUIT_PIECE_BYTES];
 	size_t piece_at, piece_bytes;
 	uint8_t filtered[CONDUIT_PIECE_BYTES + RAMFILTER_HELD_BYTES];
 };
 
-/* Takes over @pipes; the filter has to know what to leave out. *stream: the other end. */
-int conduit_start(struct conduit *conduit, struct job *job, int *stream, struct fault *fault);
+/* QEMU's child exits, with that result; the first counts. Takes over @result. */
+void conduit_tell_child(struct conduit *conduit, json_t *result);
+/* Its job, its pipes and what its filter leaves out are set. *stream: the other end. */
+int conduit_start(struct conduit *conduit, int *stream, struct fault *fault);
 /* Lets the stream pass up to the next mark, or all of it. */
 void conduit_pass(struct conduit *conduit, enum ramfilter_mark mark);
 

@@ -20,7 +20,7 @@
 #define PAUSE_MS	20	/* between two rounds of a few pages */
 #define FEW_PAGES	256
 
-struct piped *piped_new(const struct pipes *pipes)
+struct piped *piped_new(const struct pipes *pipes, struct job *job)
 {
 	struct piped *piped = calloc(1, sizeof(*piped));
 
@@ -29,6 +29,7 @@ struct piped *piped_new(const struct pipes *pipes)
 	ramfilter_init(&piped->conduit.filter);
 	minder_init(&piped->minder);
 	piped->conduit.pipes = *pipes;
+	piped->conduit.job = job;
 	return piped;
 }
 
@@ -135,7 +136,7 @@ static int start_conduit(struct source *source, struct fault *fault)
 		if (ramfilter_leave_out(&conduit->filter, guest->region[i].id,
 					guest->region[i].bytes, fault))
 			return -1;
-	if (conduit_start(conduit, source->job, &stream, fault))
+	if (conduit_start(conduit, &stream, fault))
 		return -1;
 	return stream_start(&source->stream, stream, &source->data, true, fault);
 }
@@ -291,19 +292,13 @@ int piped_device_state(struct source *source, struct fault *fault)
 	return source_expect(source, "loaded", 1000, fault);
 }
 
-/* QEMU's child, and with it whoever waits for it, hears that its part is done. */
-static void tell_child(struct source *source, json_t *result)
-{
-	job_set(source->job, "child", result);
-}
-
 int piped_hand_over(struct source *source, struct fault *fault)
 {
 	if (job_cancelled(source->job))
 		return fail(fault, "cancelled");
 	job_mark(source->job, "saved", atomic_load(&source->stream.forward_ns));
 	stream_open_return(&source->stream);
-	tell_child(source, json_pack("{s:b}", "completed", 1));
+	conduit_tell_child(&source->piped->conduit, json_pack("{s:b}", "completed", 1));
 	if (minder_wait(&source->piped->minder, "completed", SOURCE_ANSWER_MS, fault))
 		return -1;
 	minder_stop(&source->piped->minder);
@@ -331,7 +326,8 @@ void piped_undo(struct source *source, struct fault *fault)
 	if (!minder_failed(&piped->minder, fault) && atomic_load(&piped->conduit.failed))
 		*fault = piped->conduit.why;
 	atomic_store(&piped->conduit.refuses, piped->return_path);
-	tell_child(source, json_pack("{s:b,s:s}", "completed", 0, "error", fault->text));
+	conduit_tell_child(&piped->conduit, json_pack("{s:b,s:s}", "completed", 0, "error",
+						      fault->text));
 	conduit_stop(&piped->conduit);
 	minder_stop(&piped->minder);
 	source->migrating = source->qmp.fd >= 0;

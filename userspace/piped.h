@@ -27,7 +27,7 @@ struct piped {
 };
 
 /* Takes over @pipes. */
-struct piped *piped_new(const struct pipes *pipes);
+struct piped *piped_new(const struct pipes *pipes, struct job *job);
 void piped_free(struct piped *piped);
 
 /* Stages. */

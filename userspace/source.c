@@ -103,7 +103,7 @@ void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bo
 		const struct pipes *pipes)
 {
 	struct source source = { .job = job, .uri = uri, .qmp_path = qmp_path, .check = check,
-				 .piped = pipes ? piped_new(pipes) : NULL,
+				 .piped = pipes ? piped_new(pipes, job) : NULL,
 				 .checks = json_array(), .rounds = json_array(),
 				 .phases = json_object(), .start_ns = clock_ns() };
 	struct fault fault;

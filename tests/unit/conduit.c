@@ -39,7 +39,8 @@ static void begin(void)
 	play.in = in[1];
 	play.out = out[0];
 	play.conduit.pipes = (struct pipes){ in[0], out[1] };
-	if (conduit_start(&play.conduit, play.job, &play.stream, &fault))
+	play.conduit.job = play.job;
+	if (conduit_start(&play.conduit, &play.stream, &fault))
 		tap_give_up(fault.text);
 }
 
@@ -109,6 +110,19 @@ static bool cancelled(void)
 	return job_cancelled(play.job);
 }
 
+static const char *child_heard(void)
+{
+	static char text[256];
+	json_t *state, *result, *child;
+
+	job_wait(play.job, 0, &state, &result);
+	child = json_object_get(state, "child");
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(child, "error")) ?: "");
+	json_decref(state);
+	json_decref(result);
+	return text;
+}
+
 static void passes(const char *name)
 {
 	size_t until_pages;
@@ -130,6 +144,10 @@ static void passes(const char *name)
 	conduit_pass(&play.conduit, RAMFILTER_STOPPED);
 	CHECK(!take());
 	CHECK(play.came_bytes == play.told_bytes - 16 * 9 - 5);
+	/* QEMU completes once its child has exited, which is for the job to say. */
+	shutdown(play.stream, SHUT_RDWR);
+	CHECK(ended(play.out));
+	CHECK_TEXT(child_heard(), "");
 	CHECK(!job_cancelled(play.job));
 	end();
 }
@@ -179,6 +197,7 @@ static void strange_stream(void)
 	CHECK(atomic_load(&play.conduit.failed));
 	CHECK_HAS(play.conduit.why.text, "not QEMU's migration stream");
 	CHECK(ended(play.out));
+	CHECK_HAS(child_heard(), "not QEMU's migration stream");
 	CHECK(write(play.in, "x", 1) == -1);
 	end();
 }
@@ -205,6 +224,10 @@ static void stream_ends(void)
 	shutdown(play.stream, SHUT_RDWR);
 	CHECK(ended(play.out));
 	CHECK(write(play.in, "x", 1) == -1);
+	/* QEMU waits for its child by then. */
+	CHECK_HAS(child_heard(), "the destination ended");
+	conduit_tell_child(&play.conduit, json_string("too late"));
+	CHECK_HAS(child_heard(), "the destination ended");
 	end();
 }
 
