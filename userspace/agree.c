@@ -18,7 +18,7 @@ int source_connect(struct source *source, struct fault *fault)
 {
 	json_t *hello;
 
-	if (qmp_open(&source->qmp, source->qmp_path, fault) ||
+	if (qmp_open_inner(&source->qmp, source->qmp_path, NULL, fault) ||
 	    guest_read(&source->guest, &source->qmp, fault) ||
 	    door_open(&source->door, fault) ||
 	    chan_connect(&source->control, source->uri->host, source->uri->port, &config.creds,

@@ -11,7 +11,8 @@
 int custody_note(const struct custody *custody, struct fault *fault)
 {
 	return entry_write(KIND, custody->ticket,
-			   json_pack("{s:s,s:i,s:b,s:b,s:O?}", "qmp", custody->qmp->path,
+			   json_pack("{s:s,s:s,s:i,s:b,s:b,s:O?}", "qmp", custody->qmp->path,
+				     "past", custody->qmp->past,
 				     "pid", (int)custody->qmp->pid, "paused", custody->paused,
 				     "told", custody->told,
 				     "settings", custody->settings), fault);
@@ -31,6 +32,12 @@ void custody_boot_id(char boot_id[64])
 	boot_id[strcspn(boot_id, "\n")] = 0;
 	if (file)
 		fclose(file);
+}
+
+static int open_monitor(struct qmp *qmp, const json_t *entry, struct fault *fault)
+{
+	return qmp_open_inner(qmp, json_string_value(json_object_get(entry, "qmp")),
+			      json_string_value(json_object_get(entry, "past")), fault);
 }
 
 static json_t *unknown(const char *why)
@@ -88,7 +95,7 @@ json_t *custody_commit(const char *ticket, const char *boot_id)
 		answer = unknown("this host was booted anew since: if the guest ran here, it is lost");
 	} else if (!path) {
 		answer = never("this host gave the guest up");
-	} else if (qmp_open(&qmp, path, &fault)) {
+	} else if (open_monitor(&qmp, entry, &fault)) {
 		/* Nobody listens there: it is dead. Else another client is in the way. */
 		answer = qmp.no_listener ? dead(entry, fault.text) : unknown(fault.text);
 	} else {
@@ -108,7 +115,7 @@ static bool is_dead(json_t *entry)
 	struct qmp qmp;
 	bool dead = true;
 
-	if (path && !qmp_open(&qmp, path, &ignored)) {
+	if (path && !open_monitor(&qmp, entry, &ignored)) {
 		dead = qmp.pid != json_integer_value(json_object_get(entry, "pid"));
 		qmp_close(&qmp);
 	} else if (path) {

@@ -14,7 +14,8 @@
 int journal_write(const struct journal *journal, bool committed, struct fault *fault)
 {
 	return entry_write(KIND, journal->qmp->path,
-			   json_pack("{s:s,s:i,s:b,s:b,s:s,s:i,s:s,s:s}", "qmp", journal->qmp->path,
+			   json_pack("{s:s,s:s,s:i,s:b,s:b,s:s,s:i,s:s,s:s}", "qmp",
+				     journal->qmp->path, "past", journal->qmp->past,
 				     "pid", (int)journal->qmp->pid, "running", journal->running,
 				     "committed", committed, "host", journal->peer.host,
 				     "port", (int)journal->peer.port, "ticket",
@@ -73,7 +74,7 @@ static int repair(const char *name, json_t *entry, struct fault *fault)
 		return -1;
 	if (!is_current(name, entry))
 		return fail(fault, "a later migration has taken over");
-	if (qmp_open(&qmp, path, fault))
+	if (qmp_open_inner(&qmp, path, json_string_value(json_object_get(entry, "past")), fault))
 		return -1;
 	err = pid && qmp.pid != pid ? fail(fault, "another QEMU is at %s now", path) :
 	      resume_guest(&qmp, json_is_true(json_object_get(entry, "running")), fault);

@@ -450,6 +450,7 @@ static int tell_loaded(struct offer *offer, struct fault *fault)
 static int run_guest(struct offer *offer, struct fault *fault)
 {
 	struct qmp *qmp = &offer->sink->qmp;
+	struct fault ignored;
 
 	if (note_custody(offer, true, fault))
 		return -1;
@@ -457,7 +458,9 @@ static int run_guest(struct offer *offer, struct fault *fault)
 	if (offer->paused || !qmp_call(qmp, "cont", NULL, NULL, fault))
 		return 0;
 	offer->maybe_ran = !qmp->refused;
-	return -1;
+	if (qmp->refused || qmp_go_past(qmp, &ignored))
+		return -1;
+	return qmp_call(qmp, "cont", NULL, NULL, fault);	/* a guest that runs, runs on */
 }
 
 /* The source has heard it once it says thanks. If not, it asks again. */
@@ -535,6 +538,7 @@ static void quit_qemu(struct offer *offer)
 	struct qmp *qmp = &offer->sink->qmp;
 	struct fault ignored;
 
+	qmp_go_past(qmp, &ignored);
 	if (qmp_call(qmp, "quit", NULL, NULL, &ignored) && !qmp_is_gone(qmp) && qmp->pid > 1)
 		kill(qmp->pid, SIGKILL);
 	custody_end(offer->ticket);

@@ -11,6 +11,7 @@
 #include "qmp.h"
 
 #define ANSWER_MS	30000
+#define PAST_MS		30000
 
 static int gone(struct qmp *qmp, struct fault *fault)
 {
@@ -278,7 +279,19 @@ int qmp_next_event(struct qmp *qmp, json_t **event, struct fault *fault)
 	return 1;
 }
 
-static int greet(struct qmp *qmp, struct fault *fault)
+/* What vmfastmig monitor says of the QEMU behind it. */
+static void take_behind(struct qmp *qmp, const json_t *behind)
+{
+	json_int_t pid = json_integer_value(json_object_get(behind, "pid"));
+	const char *path = json_string_value(json_object_get(behind, "qmp"));
+
+	if (pid <= 0 || !path || strlen(path) >= sizeof(qmp->past))
+		return;
+	qmp->pid = (pid_t)pid;
+	strcpy(qmp->past, path);
+}
+
+static int greet(struct qmp *qmp, bool inner, struct fault *fault)
 {
 	json_t *greeting;
 	int got = receive(qmp, 5000, WATCH_NOTHING, &greeting, fault);
@@ -290,11 +303,13 @@ static int greet(struct qmp *qmp, struct fault *fault)
 			    qmp->path);
 	got = json_object_get(greeting, "QMP") ? 0 :
 	      fail(fault, "%s is not a QMP monitor", qmp->path);
+	take_behind(qmp, json_object_get(greeting, "vmfastmig"));
 	json_decref(greeting);
-	return got ? got : qmp_call(qmp, "qmp_capabilities", NULL, NULL, fault);
+	return got ? got : qmp_call(qmp, "qmp_capabilities", inner && *qmp->past ?
+				    json_pack("{s:b}", "vmfastmig", 1) : NULL, NULL, fault);
 }
 
-int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
+static int open_at(struct qmp *qmp, const char *path, bool inner, struct fault *fault)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct ucred peer = { 0 };
@@ -317,10 +332,46 @@ int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
 	getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
 	qmp->pid = peer.pid;
 	qmp->events = json_array();
-	if (qmp->events && !greet(qmp, fault))
+	if (qmp->events && !greet(qmp, inner, fault))
 		return 0;
 	qmp_close(qmp);
 	return -1;
+}
+
+int qmp_open(struct qmp *qmp, const char *path, struct fault *fault)
+{
+	return open_at(qmp, path, false, fault);
+}
+
+int qmp_open_inner(struct qmp *qmp, const char *path, const char *past, struct fault *fault)
+{
+	int err = open_at(qmp, path, true, fault);
+
+	return err && qmp->no_listener && past && *past ? open_at(qmp, past, true, fault) : err;
+}
+
+int qmp_go_past(struct qmp *qmp, struct fault *fault)
+{
+	uint64_t deadline_ms = clock_ms() + PAST_MS;
+	struct qmp before = *qmp;
+	int err;
+
+	if (!qmp_is_gone(qmp))
+		return 0;
+	if (!*before.past)
+		return gone(qmp, fault);
+	qmp_close(qmp);
+	while ((err = qmp_open_inner(qmp, before.path, before.past, fault)) &&
+	       !qmp->no_listener && clock_ms() < deadline_ms)
+		usleep(100000);
+	if (!err && qmp->pid != before.pid) {
+		qmp_close(qmp);
+		err = fail(fault, "another QEMU is at %s now", before.past);
+	}
+	qmp->pid = before.pid;
+	strcpy(qmp->path, before.path);
+	strcpy(qmp->past, before.past);
+	return err;
 }
 
 void qmp_close(struct qmp *qmp)

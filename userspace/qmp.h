@@ -20,12 +20,24 @@ struct qmp {
 	bool no_listener;	/* qmp_open() failed for that: its QEMU is dead */
 	bool refused;		/* the last command was answered by an error */
 	char path[108];
+	char past[108];		/* QEMU's own, where vmfastmig monitor is at path; or empty */
 	struct linebuf lines;
 	unsigned int last_id;
 	json_t *events;		/* array, in order of arrival, each with "arrived_ns" */
 };
 
 int qmp_open(struct qmp *qmp, const char *path, struct fault *fault);
+/*
+ * As the one that migrates: behind vmfastmig monitor it hears what QEMU says, not what
+ * users are told. Where nobody listens at @path any more and @past, as it was found
+ * earlier, is given (else NULL or empty), it is opened instead.
+ */
+int qmp_open_inner(struct qmp *qmp, const char *path, const char *past, struct fault *fault);
+/*
+ * vmfastmig monitor went away under us: reaches the same QEMU by another at the same path,
+ * or by its own socket. 0 as well where it did not. Events that were kept are forgotten.
+ */
+int qmp_go_past(struct qmp *qmp, struct fault *fault);
 void qmp_close(struct qmp *qmp);
 
 /* Takes over @arguments (may be NULL). *answer (may be NULL) is the caller's. */

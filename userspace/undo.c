@@ -14,21 +14,20 @@ static void tell_abort(struct source *source, const struct fault *fault)
 		chan_send(&source->control, json_pack("{s:s}", "abort", fault->text), &ignored);
 }
 
-/*
- * A QEMU that writes into a stream nobody reads holds the lock its monitor
- * needs: the stream ends first.
- */
 static void bring_back(struct source *source, struct fault *fault)
 {
 	struct fault why = *fault, more;
 
-	stream_stop(&source->stream);
 	if (!resume_guest(&source->qmp, source->was_running, &more))
 		journal_remove(source->qmp.path);
 	else
 		fail(fault, "%.200s; and then: %s", why.text, more.text);
 }
 
+/*
+ * A QEMU that writes into a stream nobody reads holds the lock its monitor
+ * needs: the stream ends first.
+ */
 void source_undo(struct source *source, struct fault *fault)
 {
 	struct fault ignored;
@@ -36,6 +35,9 @@ void source_undo(struct source *source, struct fault *fault)
 	tell_abort(source, fault);
 	if (source->piped)
 		piped_undo(source, fault);
+	stream_stop(&source->stream);
+	if (source->qmp.fd >= 0)
+		qmp_go_past(&source->qmp, &ignored);
 	if (source->migrating)
 		bring_back(source, fault);
 	else if (source->journaled)

@@ -73,10 +73,10 @@ static bool name_taken(const char *name)
 /* Why it waits no longer, when nobody has it; or NULL. */
 static json_t *idle_end(struct sink *sink)
 {
-	const char *why = job_cancelled(sink->job) ? "cancelled" :
+	const char *why = sink->busy ? NULL : job_cancelled(sink->job) ? "cancelled" :
 			  qmp_is_gone(&sink->qmp) ? "its QEMU is gone" : NULL;
 
-	return why && !sink->busy ? json_pack("{s:b,s:s}", "completed", 0, "error", why) : NULL;
+	return why ? json_pack("{s:b,s:s}", "completed", 0, "error", why) : NULL;
 }
 
 static void wait_a_while(struct sink *sink)
@@ -137,7 +137,7 @@ void sink_wait(struct job *job, const char *qmp_path, const char *name)
 	sink->job = job;
 	sink->qmp.fd = -1;
 	pthread_cond_init(&sink->cond, NULL);
-	if (qmp_open(&sink->qmp, qmp_path, &fault) ||
+	if (qmp_open_inner(&sink->qmp, qmp_path, NULL, &fault) ||
 	    guest_read(&sink->guest, &sink->qmp, &fault) || check_waiting(sink, name, &fault)) {
 		result = json_pack("{s:b,s:s}", "completed", 0, "error", fault.text);
 	} else {

@@ -60,6 +60,24 @@ static void stopped(void)
 	CHECK(played.conts == 1 && played.settings == 2);
 }
 
+/* vmfastmig monitor was there, and is gone; QEMU's own socket is known. */
+static void monitor_gone(void)
+{
+	struct qmp qmp = { .path = "/run/front.sock", .past = MONITOR, .pid = getpid() };
+	struct custody custody = { .ticket = TICKET, .qmp = &qmp };
+
+	run_own("");
+	played_start(&played, MONITOR, "paused");
+	CHECK(!custody_note(&custody, &fault));
+	custody_tell();
+	played_end(&played);
+	CHECK(played.connected == 1);
+	played_start(&played, MONITOR, "paused");
+	answers(RESUMED);
+	played_end(&played);
+	CHECK(played.conts == 1);
+}
+
 static void runs_already(void)
 {
 	run_own("");
@@ -259,6 +277,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "a guest that stands still", stopped },
+		{ "the monitor in front of it is gone", monitor_gone },
 		{ "a guest that runs", runs_already },
 		{ "a guest that is to stay paused", stays_paused },
 		{ "asked twice", asked_twice },

@@ -107,6 +107,29 @@ static void brings_back(void)
 	CHECK(repaired("postmigrate", true).conts == 1);
 }
 
+/* What the repair says to a QEMU at MONITOR, of an entry of @qmp. */
+static struct played repaired_as(const struct qmp *qmp)
+{
+	struct journal journal = { .qmp = qmp, .running = true,
+				   .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
+	struct played played;
+
+	run_own("");
+	played_start(&played, MONITOR, "postmigrate");
+	CHECK(!journal_write(&journal, false, &fault));
+	repair();
+	played_end(&played);
+	return played;
+}
+
+/* vmfastmig monitor was there, and is gone; QEMU's own socket is known. */
+static void brings_back_past(void)
+{
+	struct qmp qmp = { .path = "/run/front.sock", .past = MONITOR, .pid = getpid() };
+
+	CHECK(repaired_as(&qmp).conts == 1);
+}
+
 static void leaves_paused(void)
 {
 	run_own("");
@@ -206,15 +229,8 @@ static void committed_and_unknown(void)
 static void another_qemu(void)
 {
 	struct qmp qmp = { .path = MONITOR, .pid = getppid() };
-	struct journal journal = { .qmp = &qmp, .running = true,
-				   .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
-	struct played played;
+	struct played played = repaired_as(&qmp);
 
-	run_own("");
-	played_start(&played, MONITOR, "postmigrate");
-	CHECK(!journal_write(&journal, false, &fault));
-	repair();
-	played_end(&played);
 	CHECK(!played.conts && !played.cancels);
 }
 
@@ -283,6 +299,7 @@ int main(void)
 		{ "written and removed", written },
 		{ "no room for the commit", commit_without_room },
 		{ "a guest left before the commit point is brought back", brings_back },
+		{ "a guest whose monitor is gone is brought back", brings_back_past },
 		{ "a guest that was paused stays so", leaves_paused },
 		{ "a guest that runs is left alone", leaves_running },
 		{ "past the commit point: it runs there", committed_and_ran },
