@@ -114,6 +114,16 @@ int client_next(struct client *client, int stop_fd, json_t **message, struct fau
 	return got;
 }
 
+int client_take(struct client *client, json_t **message, struct fault *fault)
+{
+	struct pollfd wait = { .fd = client->fd, .events = POLLIN };
+	int got = take_line(client, message, fault);
+
+	if (got || poll(&wait, 1, 0) <= 0)
+		return got;
+	return read_more(client, fault) ? -1 : take_line(client, message, fault);
+}
+
 json_t *client_ask(const char *path, json_t *request, struct fault *fault)
 {
 	json_t *message = NULL, *result = NULL;

@@ -30,6 +30,9 @@ int client_send_fds(struct client *client, json_t *request, const int *fds, unsi
  */
 int client_next(struct client *client, int stop_fd, json_t **message, struct fault *fault);
 
+/* The same without waiting: 0 when no message is there, or not all of it. */
+int client_take(struct client *client, json_t **message, struct fault *fault);
+
 /* One request with one answer: its result, caller's. NULL on failure. Takes over @request. */
 json_t *client_ask(const char *path, json_t *request, struct fault *fault);
 

@@ -25,12 +25,13 @@ int cmd_downtime(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_stream(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
 
 /* cmd_args.c */
 
 struct cmd_args {
 	const char *command;
-	const char *socket;
+	const char *socket, *listen;
 	char qmp[PATH_MAX];
 	bool json, detach;
 	FILE *json_file;	/* gets the result, too */
@@ -47,6 +48,7 @@ enum cmd_take {
 	CMD_TAKE_JSON_FILE = 16,
 	CMD_TAKE_ID = 32,	/* at most one operand */
 	CMD_FINDS_QMP = 64,	/* does not need it */
+	CMD_TAKE_LISTEN = 128,	/* needed then, and with it a monitor */
 };
 
 /* CMD_OK, or CMD_USAGE when the error was told. cmd_args_free() in either case. */

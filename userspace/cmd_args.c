@@ -12,6 +12,7 @@ static const struct option flags[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "socket", required_argument, NULL, 's' },
 	{ "qmp", required_argument, NULL, 'q' },
+	{ "listen", required_argument, NULL, 'l' },
 	{ "detach", no_argument, NULL, 'd' },
 	{ "json-file", required_argument, NULL, 'f' },
 	{ "downtime", required_argument, NULL, 'o' },
@@ -30,7 +31,9 @@ static bool is_taken(int flag, unsigned int take)
 	case 's':
 		return take & CMD_TAKE_SOCKET;
 	case 'q':
-		return take & CMD_TAKE_QMP;
+		return take & (CMD_TAKE_QMP | CMD_TAKE_LISTEN);
+	case 'l':
+		return take & CMD_TAKE_LISTEN;
 	case 'd':
 		return take & CMD_TAKE_DETACH;
 	case 'f':
@@ -80,6 +83,9 @@ static int set_flag(struct cmd_args *args, int index, unsigned int take, struct 
 		return 0;
 	case 'q':
 		return set_qmp(args, optarg, fault);
+	case 'l':
+		args->listen = optarg;
+		return 0;
 	case 'd':
 		args->detach = true;
 		return 0;
@@ -110,10 +116,12 @@ static int check_rest(const struct cmd_args *args, unsigned int take, struct fau
 
 	if (args->count > most)
 		return fail(fault, "what is %s?", args->rest[most]);
-	if (!(take & CMD_TAKE_QMP))
+	if (!(take & (CMD_TAKE_QMP | CMD_TAKE_LISTEN)))
 		return 0;
 	if (!*args->qmp && !(take & CMD_FINDS_QMP))
 		return fail(fault, "which monitor? --qmp PATH");
+	if (take & CMD_TAKE_LISTEN)
+		return args->listen ? 0 : fail(fault, "where is it offered? --listen PATH");
 	if (!args->count)
 		return fail(fault, "which URI? rdmafast:HOST[:PORT][/NAME]");
 	if (uri_parse(args->rest[0], &uri, fault))

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "order.h"
+#include "uri.h"
+
+/* Each changes what is sent, or when, or waits for its user in the middle. */
+static const char *const incompatible[] = {
+	"xbzrle", "rdma-pin-all", "compress", "postcopy-ram", "postcopy-preempt", "x-colo", "block",
+	"release-ram", "pause-before-switchover", "multifd", "zero-copy-send", "background-snapshot",
+	"dirty-limit", "mapped-ram",
+};
+
+int order_check(const struct request *request, struct fault *fault)
+{
+	json_t *arguments = json_object_get(request->object, "arguments"), *value;
+	struct uri uri;
+	const char *key;
+
+	json_object_foreach(arguments, key, value) {
+		if (!strcmp(key, "uri") || !strcmp(key, "detach"))
+			continue;
+		if (strcmp(key, "blk") && strcmp(key, "inc") && strcmp(key, "resume"))
+			return fail(fault, "Parameter '%s' is unexpected", key);
+		if (!json_is_false(value))
+			return fail(fault, "Parameter '%s' is not compatible with rdmafast: migration",
+				    key);
+	}
+	return uri_parse(json_string_value(json_object_get(arguments, "uri")), &uri, fault);
+}
+
+bool order_has_capability(json_t *list, const char *name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) {
+		const char *is = json_string_value(json_object_get(one, "capability"));
+
+		if (is && !strcmp(is, name))
+			return json_is_true(json_object_get(one, "state"));
+	}
+	return false;
+}
+
+int order_check_capabilities(json_t *list, struct fault *fault)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(incompatible) / sizeof(*incompatible); i++)
+		if (order_has_capability(list, incompatible[i]))
+			return fail(fault, "Capability '%s' is not compatible with rdmafast: migration",
+				    incompatible[i]);
+	return 0;
+}
+
+static bool names(const char *uri, const char *option)
+{
+	const char *at = strchr(uri, '?');
+	size_t bytes = strlen(option);
+
+	for (; at; at = strchr(at + 1, '&'))
+		if (!strncmp(at + 1, option, bytes) && at[1 + bytes] == '=')
+			return true;
+	return false;
+}
+
+json_t *order_options(const char *uri, const json_t *parameters)
+{
+	json_int_t downtime_ms = json_integer_value(json_object_get(parameters, "downtime-limit"));
+	json_int_t bytes = json_integer_value(json_object_get(parameters, "max-bandwidth"));
+	json_t *options = json_object();
+
+	if (downtime_ms > 60000)
+		downtime_ms = 60000;
+	if (downtime_ms > 0 && !names(uri, "downtime"))
+		json_object_set_new(options, "downtime", json_sprintf("%lld",
+								      (long long)downtime_ms));
+	if (bytes > 0 && !names(uri, "bandwidth"))
+		json_object_set_new(options, "bandwidth", json_sprintf("%lld", (long long)bytes));
+	return options;
+}
