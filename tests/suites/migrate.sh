@@ -39,7 +39,7 @@ migrate_suite() {
 	"$rig" down
 	for one in idle dirty-below dirty-above two-vcpus several-backends sparse-guest \
 		"disk-reads fast native" "disk-reads fast io_uring" "disk-reads slow native" \
-		"disk-reads slow io_uring" balloon refusals lossy-link downtime exec; do
+		"disk-reads slow io_uring" balloon refusals lossy-link downtime monitor exec; do
 		# shellcheck disable=SC2086 # name and arguments
 		scenario 400 $one
 	done
