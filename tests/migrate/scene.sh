@@ -265,12 +265,10 @@ nothing_left() { # [HOST...]
 	local host left
 	[ $# -gt 0 ] || set -- a b
 	for host in "$@"; do
-		left=$(on "$host" "$vmfastmig" status --json | jq -c '.migrations')
-		[ "$left" = "[]" ] || die "host $host has migrations left: $left"
-		left=$(on "$host" "$vmfastmig" regions --json | jq -c '[.regions[] | select(.session)]')
-		[ "$left" = "[]" ] || die "host $host has regions in a session: $left"
-		left=$(on "$host" sh -c 'ls /run/vmfastmig | grep -E "source|sink" || true')
-		[ -z "$left" ] || die "host $host has sockets left: $left"
+		left=$(on "$host" sh -c "$vmfastmig status --json; $vmfastmig regions --json
+			ls /run/vmfastmig | grep -E 'source|sink' | jq -Rn '{sockets: [inputs]}'")
+		[ "$(jq -s add <<<"$left" | jq -c '[.migrations, .sockets, [.regions[] | select(.session)]]')" = \
+			"[[],[],[]]" ] || die "host $host has something left: $left"
 	done
 }
 
