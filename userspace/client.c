@@ -47,7 +47,7 @@ int client_send_fds(struct client *client, json_t *request, const int *fds, unsi
 	if (!text)
 		return fail(fault, "the request has text that is not UTF-8");
 	text[bytes++] = '\n';
-	sent = fdpass_send(client->fd, text, bytes, fds, count);
+	sent = fdpass_send(client->fd, text, bytes, fds, count, 0);
 	free(text);
 	return sent == (ssize_t)bytes ? 0 :
 	       fail(fault, "vmfastmigd does not take the request: %s", strerror(errno));

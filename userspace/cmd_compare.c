@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* compare: what several runs of downtime measured, side by side. */
-#include <errno.h>
 #include <getopt.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cmd.h"
 #include "downtime/plot.h"
@@ -109,13 +107,8 @@ static int load(struct compared *compared, char *operand, struct fault *fault)
 
 static int draw(const struct compared *compared, struct fault *fault)
 {
-	int drawn;
-
-	if (mkdir(compared->plots, 0777) && errno != EEXIST)
-		return fail(fault, "%s: %s", compared->plots, strerror(errno));
-	drawn = plot_parts(compared->plots, compared->labels,
-			   (const json_t *const *)compared->results, compared->count, fault);
-	return drawn < 0 ? -1 : 0;
+	return plot_parts(compared->plots, compared->labels,
+			  (const json_t *const *)compared->results, compared->count, fault);
 }
 
 static int parse(struct compared *compared, int argc, char **argv)
@@ -161,7 +154,7 @@ int cmd_compare(int argc, char **argv)
 		tell_table(&compared);
 	if (!status && tell_json(&compared))
 		status = CMD_FAILED;
-	if (!status && compared.plots && draw(&compared, &fault)) {
+	if (!status && compared.plots && draw(&compared, &fault) < 0) {
 		cmd_say(stderr, "vmfastmig: %s", fault.text);
 		status = CMD_FAILED;
 	}

@@ -79,12 +79,12 @@ enum converge_verdict converge_round(struct converge *converge, uint64_t sent_by
 	converge->last_dirty_bytes = dirty_bytes;
 	if (!converge->pace && converge->dirty_rate > converge->free_rate)
 		converge->free_rate = converge->dirty_rate;
-	if (converge->stalled && slow_down(converge))
-		converge->stalled = 0;
 
 	/* Half of the target is for the device state and for being wrong. */
 	if (converge->expected_ms <= converge->downtime_ms / 2)
 		return CONVERGE_SWITCH;
+	if (converge->stalled && slow_down(converge))
+		converge->stalled = 0;
 	if (converge->rounds >= converge->rounds_max || converge->stalled >= STALLED_ROUNDS)
 		return CONVERGE_NEVER;
 	return CONVERGE_ROUND;

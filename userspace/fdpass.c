@@ -10,7 +10,8 @@ union control {
 	char room[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
 };
 
-ssize_t fdpass_send(int sock, const void *data, size_t bytes, const int *fds, unsigned int count)
+ssize_t fdpass_send(int sock, const void *data, size_t bytes, const int *fds, unsigned int count,
+		    int flags)
 {
 	union control control = { 0 };
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
@@ -24,37 +25,37 @@ ssize_t fdpass_send(int sock, const void *data, size_t bytes, const int *fds, un
 		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
 	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL);
+	return sendmsg(sock, &msg, flags | MSG_NOSIGNAL);
 }
 
-static void take_fds(struct cmsghdr *head, int fds[FDPASS_MAX], unsigned int *count)
+static void take_fds(struct cmsghdr *head, int *fds, unsigned int most, unsigned int *count)
 {
 	size_t i, came = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	int fd;
 
 	for (i = 0; i < came; i++) {
 		memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(fd));
-		if (*count < FDPASS_MAX)
+		if (*count < most)
 			fds[(*count)++] = fd;
 		else
 			close(fd);
 	}
 }
 
-ssize_t fdpass_receive(int sock, void *data, size_t bytes, int fds[FDPASS_MAX],
-		       unsigned int *count)
+ssize_t fdpass_receive(int sock, void *data, size_t bytes, int *fds, unsigned int most,
+		       unsigned int *count, int flags)
 {
 	union control control = { 0 };
 	struct iovec iov = { .iov_base = data, .iov_len = bytes };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
-	ssize_t got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	ssize_t got = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *head;
 
 	if (got < 0)
 		return got;
 	for (head = CMSG_FIRSTHDR(&msg); head; head = CMSG_NXTHDR(&msg, head))
 		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-			take_fds(head, fds, count);
+			take_fds(head, fds, most, count);
 	return got;
 }

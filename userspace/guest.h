@@ -48,8 +48,8 @@ int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **be
 /* The parameters alone: of a migration that is under way, too. */
 int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
 			struct fault *fault);
-/* Both QEMUs have to agree on it. */
-int guest_ignore_shared(struct qmp *qmp, bool on, struct fault *fault);
+/* After that: our RAM is in QEMU's stream, too. Both QEMUs have to agree on it. */
+int guest_send_shared(struct qmp *qmp, struct fault *fault);
 /* Takes over @before (may be NULL). */
 void guest_restore_settings(struct qmp *qmp, json_t *before);
 

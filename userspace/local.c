@@ -17,7 +17,7 @@
 
 struct client {
 	int fd;
-	int given[FDPASS_MAX];		/* descriptors that came with its request */
+	int given[2];			/* descriptors that came with its request */
 	unsigned int given_count;
 };
 
@@ -253,7 +253,7 @@ void local_serve(int fd)
 
 	while (used < sizeof(line) && !memchr(line, '\n', used) && poll(&wait, 1, 5000) > 0) {
 		ssize_t got = fdpass_receive(fd, line + used, sizeof(line) - used, client.given,
-					     &client.given_count);
+					     2, &client.given_count, 0);
 
 		if (got <= 0)
 			break;

@@ -22,7 +22,7 @@ struct minder {
 	int wake;			/* eventfd */
 	atomic_int period_ms;		/* between two looks */
 	pthread_mutex_t lock;		/* of what follows */
-	char status[32];		/* QEMU's, or "gone" */
+	char status[32];		/* QEMU's; empty before the first look */
 	uint64_t stop_ns;		/* when QEMU stopped the guest, last */
 	bool failed;
 	struct fault why;

@@ -314,7 +314,7 @@ static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 	offer->piped = json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
 	if (preflight_verdict(checks, fault) ||
 	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
-	    guest_ignore_shared(&offer->sink->qmp, !offer->piped, fault) ||
+	    (offer->piped && guest_send_shared(&offer->sink->qmp, fault)) ||
 	    open_session(offer, message, &bound, fault))
 		return -1;
 	return chan_send(offer->control, ready_answer(offer, checks, &bound), fault);

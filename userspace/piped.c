@@ -13,7 +13,6 @@
 #define SETUP_MS	10000
 #define FLOW_MS		60000
 #define FLOW_RATE	(64 << 10)	/* bytes a ms: what QEMU reads of its RAM at least */
-#define FINAL_MS	10000
 #define LOAD_MS		60000
 #define FAIL_MS		2000
 #define QUICK_MS	5
@@ -42,17 +41,6 @@ void piped_free(struct piped *piped)
 	free(piped);
 }
 
-static bool is_on(const json_t *capabilities, const char *name)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(capabilities, i, one)
-		if (!strcmp(json_string_value(json_object_get(one, "capability")) ?: "", name))
-			return json_is_true(json_object_get(one, "state"));
-	return false;
-}
-
 static void check_capabilities(struct source *source, const json_t *capabilities)
 {
 	static const char *const unfit[] = {
@@ -64,7 +52,7 @@ static void check_capabilities(struct source *source, const json_t *capabilities
 	size_t i;
 
 	for (i = 0; i < sizeof(unfit) / sizeof(*unfit); i++) {
-		if (!is_on(capabilities, unfit[i]))
+		if (!qmp_has_capability(capabilities, unfit[i]))
 			continue;
 		any = true;
 		fail(&why, "QEMU's capability %s is on; switch it off, or use vmfastmig migrate",
@@ -117,8 +105,8 @@ int piped_preflight(struct source *source, struct fault *fault)
 
 	if (qmp_call(&source->qmp, "query-migrate-capabilities", NULL, &capabilities, fault))
 		return -1;
-	source->piped->return_path = is_on(capabilities, "return-path");
-	source->piped->pauses = is_on(capabilities, "pause-before-switchover");
+	source->piped->return_path = qmp_has_capability(capabilities, "return-path");
+	source->piped->pauses = qmp_has_capability(capabilities, "pause-before-switchover");
 	check_capabilities(source, capabilities);
 	json_decref(capabilities);
 	check_room(source);
@@ -232,12 +220,7 @@ static int flow(struct source *source, struct fault *fault)
 
 int piped_switchover(struct source *source, struct fault *fault)
 {
-	if (read_running(source, fault) ||
-	    chan_send(&source->control,
-		      json_pack("{s:b,s:b}", "switchover", 1, "paused",
-				source->uri->options.paused || !source->was_running), fault) ||
-	    source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ||
-	    source_write_journal(source, false, fault))
+	if (read_running(source, fault) || source_announce(source, fault))
 		return -1;
 	return flow(source, fault);
 }
@@ -246,11 +229,8 @@ int piped_final(struct source *source, struct fault *fault)
 {
 	struct minder *minder = &source->piped->minder;
 
-	if (door_session_do(&source->door, VMFM_CMD_SESSION_FINAL, source->session, FINAL_MS, fault) ||
-	    door_session_wait(&source->door, source->session, VMFM_STATE_DONE, 2 * FINAL_MS,
-			      &source->watch, &source->last, fault))
-		return source_why(source, fault);
-	source_note_round(source, &source->last.round);
+	if (source_begin_final(source, fault) || source_end_final(source, fault))
+		return -1;
 	pthread_mutex_lock(&minder->lock);
 	source->stop_ns = minder->stop_ns ? minder->stop_ns : source->stage_ns;
 	pthread_mutex_unlock(&minder->lock);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fdpass.h"
 #include "qmp.h"
 
 #define ANSWER_MS	30000
@@ -100,26 +101,6 @@ static int receive_event(struct qmp *qmp, int timeout_ms, const struct watch *wa
 }
 
 /* With the first byte goes @fd, unless it is -1. */
-static ssize_t send_piece(struct qmp *qmp, char *piece, size_t bytes, int fd)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = piece, .iov_len = bytes };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
-	}
-	return sendmsg(qmp->fd, &msg, MSG_NOSIGNAL);
-}
-
 static int send_line(struct qmp *qmp, json_t *object, int fd, struct fault *fault)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
@@ -129,7 +110,8 @@ static int send_line(struct qmp *qmp, json_t *object, int fd, struct fault *faul
 		return fail(fault, "%s: no memory", qmp->path);
 	text[bytes++] = '\n';	/* over the NUL; length is kept apart */
 	while (done < bytes) {
-		ssize_t sent = send_piece(qmp, text + done, bytes - done, done ? -1 : fd);
+		ssize_t sent = fdpass_send(qmp->fd, text + done, bytes - done, &fd,
+					   fd >= 0 && !done, 0);
 
 		if (sent <= 0)
 			break;
@@ -191,6 +173,20 @@ int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **a
 int qmp_give_fd(struct qmp *qmp, const char *name, int fd, struct fault *fault)
 {
 	return call(qmp, "getfd", json_pack("{s:s}", "fdname", name), fd, NULL, fault);
+}
+
+bool qmp_has_capability(const json_t *capabilities, const char *name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(capabilities, i, one) {
+		const char *is = json_string_value(json_object_get(one, "capability"));
+
+		if (is && !strcmp(is, name))
+			return json_is_true(json_object_get(one, "state"));
+	}
+	return false;
 }
 
 bool qmp_is_gone(const struct qmp *qmp)

@@ -47,6 +47,9 @@ int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **a
 /* Gives QEMU a copy of @fd, known to it as @name ("fd:NAME") until it is used. */
 int qmp_give_fd(struct qmp *qmp, const char *name, int fd, struct fault *fault);
 
+/* Whether that one is on in what query-migrate-capabilities answered. */
+bool qmp_has_capability(const json_t *capabilities, const char *name);
+
 /* Whether the monitor's other end is closed. */
 bool qmp_is_gone(const struct qmp *qmp);
 

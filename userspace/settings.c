@@ -52,11 +52,11 @@ int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, json_t **befo
 	return read_settings(qmp, before, fault) ?: set_limits(qmp, downtime_ms, fault);
 }
 
-int guest_ignore_shared(struct qmp *qmp, bool on, struct fault *fault)
+int guest_send_shared(struct qmp *qmp, struct fault *fault)
 {
 	return qmp_call(qmp, "migrate-set-capabilities",
 			json_pack("{s:[{s:s,s:b}]}", "capabilities", "capability",
-				  capabilities[0].name, "state", on), NULL, fault);
+				  "x-ignore-shared", "state", 0), NULL, fault);
 }
 
 int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,

@@ -69,7 +69,11 @@ int source_device_state(struct source *source, struct fault *fault);
 int source_hand_over(struct source *source, struct fault *fault);
 int source_ready(struct source *source, struct fault *fault);
 int source_commit(struct source *source, struct fault *fault);
-int source_write_journal(struct source *source, bool committed, struct fault *fault);
+/* To the destination, which then waits for QEMU's stream; and in the journal. */
+int source_announce(struct source *source, struct fault *fault);
+int source_begin_final(struct source *source, struct fault *fault);
+/* All RAM is there then. */
+int source_end_final(struct source *source, struct fault *fault);
 /* undo.c: adds to the fault where the guest could not be brought back. */
 void source_undo(struct source *source, struct fault *fault);
 void source_release(struct source *source);

@@ -56,7 +56,7 @@ static int read_running(struct source *source, struct fault *fault)
 	return 0;
 }
 
-int source_write_journal(struct source *source, bool committed, struct fault *fault)
+static int write_journal(struct source *source, bool committed, struct fault *fault)
 {
 	struct journal journal = { .qmp = &source->qmp, .running = source->was_running,
 				   .peer = source->peer };
@@ -83,14 +83,18 @@ static int catch_up(struct source *source, struct fault *fault)
 	return 0;
 }
 
+int source_announce(struct source *source, struct fault *fault)
+{
+	return chan_send(&source->control,
+			 json_pack("{s:b,s:b}", "switchover", 1, "paused",
+				   source->uri->options.paused || !source->was_running), fault) ?:
+	       source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ?:
+	       write_journal(source, false, fault);
+}
+
 int source_switchover(struct source *source, struct fault *fault)
 {
-	if (read_running(source, fault) ||
-	    chan_send(&source->control,
-		      json_pack("{s:b,s:b}", "switchover", 1, "paused",
-				source->uri->options.paused || !source->was_running), fault) ||
-	    source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ||
-	    source_write_journal(source, false, fault) ||
+	if (read_running(source, fault) || source_announce(source, fault) ||
 	    stream_give(&source->stream, &source->qmp, &source->data, true, fault) ||
 	    catch_up(source, fault))
 		return -1;
@@ -103,6 +107,21 @@ int source_switchover(struct source *source, struct fault *fault)
 	return wait_status(source, "pre-switchover", SOURCE_ANSWER_MS, fault);
 }
 
+int source_begin_final(struct source *source, struct fault *fault)
+{
+	return door_session_do(&source->door, VMFM_CMD_SESSION_FINAL, source->session, FINAL_MS,
+			       fault) ? source_why(source, fault) : 0;
+}
+
+int source_end_final(struct source *source, struct fault *fault)
+{
+	if (door_session_wait(&source->door, source->session, VMFM_STATE_DONE, 2 * FINAL_MS,
+			      &source->watch, &source->last, fault))
+		return source_why(source, fault);
+	source_note_round(source, &source->last.round);
+	return 0;
+}
+
 /* QEMU saves its devices meanwhile; none of that leaves before all of RAM did. */
 int source_final(struct source *source, struct fault *fault)
 {
@@ -110,13 +129,13 @@ int source_final(struct source *source, struct fault *fault)
 	json_t *stop;
 
 	stream_shut_gate(&source->stream);
-	if (door_session_do(&source->door, VMFM_CMD_SESSION_FINAL, source->session, FINAL_MS, fault) ||
-	    qmp_call(&source->qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
-		     NULL, fault) ||
-	    door_session_wait(&source->door, source->session, VMFM_STATE_DONE, 2 * FINAL_MS,
-			      &source->watch, &source->last, fault))
+	if (source_begin_final(source, fault))
+		return -1;
+	if (qmp_call(&source->qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
+		     NULL, fault))
 		return source_why(source, fault);
-	source_note_round(source, &source->last.round);
+	if (source_end_final(source, fault))
+		return -1;
 	source->stop_ns = source->stage_ns;
 	if (qmp_wait_event(&source->qmp, "STOP", NULL, 0, WATCH_NOTHING, &stop, &ignored) > 0) {
 		source->stop_ns = json_integer_value(json_object_get(stop, "arrived_ns"));
@@ -197,7 +216,7 @@ int source_commit(struct source *source, struct fault *fault)
 
 	if (job_cancelled(source->job) || chan_readable(&source->control, 0))
 		return source_why(source, fault);
-	if (source_write_journal(source, true, fault))
+	if (write_journal(source, true, fault))
 		return -1;
 	if (chan_send(&source->control, json_pack("{s:b}", "commit", 1), fault))
 		return -1;	/* not whole: nobody can have read it */

@@ -166,6 +166,11 @@ static int parse_port(const char **at, struct uri *uri, struct fault *fault)
 	return 0;
 }
 
+bool uri_is_ours(const char *text)
+{
+	return !strncmp(text, SCHEME, strlen(SCHEME));
+}
+
 int uri_parse(const char *text, struct uri *uri, struct fault *fault)
 {
 	char options[1024];
@@ -174,7 +179,7 @@ int uri_parse(const char *text, struct uri *uri, struct fault *fault)
 	memset(uri, 0, sizeof(*uri));
 	uri->port = URI_PORT;
 	uri_options_init(&uri->options);
-	if (strncmp(text, SCHEME, strlen(SCHEME)))
+	if (!uri_is_ours(text))
 		return fail(fault, "not an rdmafast: URI");
 	text += strlen(SCHEME);
 	if (parse_host(&text, uri, fault) || parse_port(&text, uri, fault))

@@ -345,7 +345,7 @@ TEST_F_TIMEOUT(rounds, idle_sparse, 300)
 	finish(_metadata, self);
 }
 
-TEST_F_TIMEOUT(rounds, writers, 300)
+static void start_among_writers(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
 {
 	int i;
 
@@ -355,6 +355,13 @@ TEST_F_TIMEOUT(rounds, writers, 300)
 	for (i = 0; i < 3; i++)
 		employ(self, write_pages, 0);
 	start(_metadata, self);
+}
+
+TEST_F_TIMEOUT(rounds, writers, 300)
+{
+	int i;
+
+	start_among_writers(_metadata, self);
 	for (i = 0; i < ROUNDS; i++)
 		one_round(_metadata, self);
 	finish(_metadata, self);
@@ -459,12 +466,7 @@ TEST_F_TIMEOUT(rounds, pace_of_processes, 300)
 	struct door_stats stats;
 	int i;
 
-	make_regions(_metadata, self, 1, SIZE);
-	fill(self, 0, 0, SIZE / 2);
-	make_sessions(_metadata, self);
-	for (i = 0; i < 3; i++)
-		employ(self, write_pages, 0);
-	start(_metadata, self);
+	start_among_writers(_metadata, self);
 	pace(_metadata, self, PAGE);
 	for (i = 0; i < 3; i++)
 		one_round(_metadata, self);

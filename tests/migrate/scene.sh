@@ -153,6 +153,26 @@ move_up_to() { # PHASE FROM TO NAME [OPTION=VALUE...]
 	die "the migration did not come to $phase in $((n / 5)) s"
 }
 
+# The same of a migration that somebody else began.
+comes_up_to() { # HOST PHASE
+	local n
+	for n in {1..100}; do
+		! reached "$1" "$2" || return 0
+		sleep 0.2
+	done
+	die "the migration did not come to $2 in $n looks"
+}
+
+# The daemon there has no migration in hand any more.
+jobs_end() { # HOST LOOKS
+	local n
+	for ((n = 0; n < $2; n++)); do
+		[ "$(on "$1" "$vmfastmig" status --json | jq -c .migrations)" != '[]' ] || return 0
+		sleep 0.2
+	done
+	die "the daemon on host $1 is not done after $n looks"
+}
+
 reached() { # HOST PHASE
 	local want='.phase == $phase'
 	case $2 in
@@ -267,7 +287,7 @@ nothing_left() { # [HOST...]
 	for host in "$@"; do
 		left=$(on "$host" sh -c "$vmfastmig status --json; $vmfastmig regions --json
 			ls /run/vmfastmig | grep -E 'source|sink' | jq -Rn '{sockets: [inputs]}'")
-		[ "$(jq -s add <<<"$left" | jq -c '[.migrations, .sockets, [.regions[] | select(.session)]]')" = \
+		[ "$(jq -cs 'add | [.migrations, .sockets, [.regions[] | select(.session)]]' <<<"$left")" = \
 			"[[],[],[]]" ] || die "host $host has something left: $left"
 	done
 }

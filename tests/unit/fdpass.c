@@ -9,7 +9,7 @@
 #include "tap.h"
 
 static int pair[2];
-static int given[FDPASS_MAX];
+static int given[2];
 static unsigned int count;
 
 static void begin(void)
@@ -34,9 +34,9 @@ static void two(void)
 
 	begin();
 	CHECK(!pipe(ends));
-	CHECK(fdpass_send(pair[0], "line\n", 5, ends, 2) == 5);
-	CHECK(fdpass_receive(pair[1], got, 2, given, &count) == 2 && count == 2);
-	CHECK(fdpass_receive(pair[1], got + 2, 6, given, &count) == 3 && count == 2);
+	CHECK(fdpass_send(pair[0], "line\n", 5, ends, 2, 0) == 5);
+	CHECK(fdpass_receive(pair[1], got, 2, given, 2, &count, 0) == 2 && count == 2);
+	CHECK(fdpass_receive(pair[1], got + 2, 6, given, 2, &count, 0) == 3 && count == 2);
 	CHECK(!memcmp(got, "line\n", 5));
 	CHECK(fcntl(given[0], F_GETFD) == FD_CLOEXEC);
 	/* In their order, and the same pipe. */
@@ -52,10 +52,10 @@ static void none(void)
 	char got[8];
 
 	begin();
-	CHECK(fdpass_send(pair[0], "a", 1, NULL, 0) == 1);
-	CHECK(fdpass_receive(pair[1], got, 8, given, &count) == 1 && count == 0);
+	CHECK(fdpass_send(pair[0], "a", 1, NULL, 0, 0) == 1);
+	CHECK(fdpass_receive(pair[1], got, 8, given, 2, &count, 0) == 1 && count == 0);
 	close(pair[0]);
-	CHECK(fdpass_receive(pair[1], got, 8, given, &count) == 0);
+	CHECK(fdpass_receive(pair[1], got, 8, given, 2, &count, 0) == 0);
 	pair[0] = dup(pair[1]);
 	end();
 }
@@ -67,11 +67,11 @@ static void too_many(void)
 	char got[8];
 
 	begin();
-	CHECK(fdpass_send(pair[0], "a", 1, pair, 2) == 1);
+	CHECK(fdpass_send(pair[0], "a", 1, pair, 2, 0) == 1);
 	CHECK(!pipe(ends));
-	CHECK(fdpass_send(pair[0], "b", 1, ends + 1, 1) == 1);
-	CHECK(fdpass_receive(pair[1], got, 1, given, &count) == 1);
-	CHECK(fdpass_receive(pair[1], got, 1, given, &count) == 1 && count == 2);
+	CHECK(fdpass_send(pair[0], "b", 1, ends + 1, 1, 0) == 1);
+	CHECK(fdpass_receive(pair[1], got, 1, given, 2, &count, 0) == 1);
+	CHECK(fdpass_receive(pair[1], got, 1, given, 2, &count, 0) == 1 && count == 2);
 	close(ends[1]);
 	CHECK(read(ends[0], got, 1) == 0);
 	close(ends[0]);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../cmd.h"
 #include "csv.h"
@@ -142,12 +140,6 @@ static void put_result(FILE *stream, const json_t *result)
 	fputc('\n', stream);
 }
 
-static int make_dir(const char *dir, struct fault *fault)
-{
-	return !mkdir(dir, 0777) || errno == EEXIST ? 0 :
-	       fail(fault, "cannot make the directory %.400s: %s", dir, strerror(errno));
-}
-
 static int write_samples(const char *dir, const char *name, const json_t *result,
 			 const struct series *series, struct fault *fault)
 {
@@ -173,7 +165,7 @@ int csv_write(const char *dir, const json_t *result, const struct series *udp,
 	struct csv_file file;
 	size_t i;
 
-	if (make_dir(dir, fault) || write_samples(dir, "udp.csv", result, udp, fault) ||
+	if (csv_make_dir(dir, fault) || write_samples(dir, "udp.csv", result, udp, fault) ||
 	    write_samples(dir, "tcp.csv", result, tcp, fault))
 		return -1;
 	for (i = 0; i < sizeof(files) / sizeof(*files); i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "csv_file.h"
@@ -8,6 +9,12 @@
 static int name_file(char path[PATH_MAX], const char *dir, const char *name)
 {
 	return snprintf(path, PATH_MAX, "%s/%s", dir, name) < PATH_MAX ? 0 : -1;
+}
+
+int csv_make_dir(const char *dir, struct fault *fault)
+{
+	return !mkdir(dir, 0777) || errno == EEXIST ? 0 :
+	       fail(fault, "cannot make the directory %.400s: %s", dir, strerror(errno));
 }
 
 int csv_open(struct csv_file *file, const char *dir, const char *name, struct fault *fault)

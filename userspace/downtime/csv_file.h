@@ -13,6 +13,8 @@ struct csv_file {
 	char path[PATH_MAX];
 };
 
+/* Where it is missing. */
+int csv_make_dir(const char *dir, struct fault *fault);
 int csv_open(struct csv_file *file, const char *dir, const char *name, struct fault *fault);
 /* -1 also when any of it could not be written. */
 int csv_close(struct csv_file *file, struct fault *fault);

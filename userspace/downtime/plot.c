@@ -44,6 +44,8 @@ int plot_parts(const char *dir, const char *const labels[], const json_t *const 
 {
 	int drawn;
 
+	if (csv_make_dir(dir, fault))
+		return -1;
 	plot_forget(dir, "parts");
 	drawn = plot_bars(dir, labels, results, count, fault);
 	return drawn > 0 ? plot_run(dir, "parts", fault) : drawn;

@@ -25,7 +25,7 @@ int plot_write(const char *dir, const json_t *result, const struct series *udp,
 
 /*
  * parts.png and parts.svg: a bar for each of the results, one below the other, in a
- * directory that is there. None when no result has parts.
+ * directory that is made where it is missing. None when no result has parts.
  */
 int plot_parts(const char *dir, const char *const labels[], const json_t *const results[],
 	       unsigned int count, struct fault *fault);

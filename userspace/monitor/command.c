@@ -6,12 +6,13 @@
 #include "hmp.h"
 #include "message.h"
 #include "monitor.h"
+#include "uri.h"
 
 static bool is_ours(const struct request *request)
 {
 	const char *uri = json_string_value(request_argument(request, "uri"));
 
-	return uri && !strncmp(uri, "rdmafast:", 9);
+	return uri && uri_is_ours(uri);
 }
 
 static bool on_migrate(struct monitor *monitor, struct request *request)

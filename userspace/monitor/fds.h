@@ -5,12 +5,12 @@
 
 #include <sys/types.h>
 
-#define FDS_MAX 16	/* as many as QEMU takes at once */
+#include "fdpass.h"
 
 /* Begins as zeros. */
 struct fds {
 	unsigned int count;
-	int fd[FDS_MAX];
+	int fd[FDPASS_MAX];
 };
 
 void fds_close(struct fds *fds);

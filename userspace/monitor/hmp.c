@@ -3,6 +3,7 @@
 
 #include "hmp.h"
 #include "monitor.h"
+#include "uri.h"
 
 #define WORDS_MAX 4
 #define DETACHED "terminal does not allow synchronous migration, continuing detached\r\n"
@@ -49,7 +50,7 @@ static bool on_migrate(struct monitor *monitor, struct request *request,
 	request->hmp = "";
 	if (migration_runs(&monitor->migration)) {
 		monitor_refuse(monitor, request, GENERIC, IN_PROGRESS);
-	} else if (strncmp(uri, "rdmafast:", 9)) {
+	} else if (!uri_is_ours(uri)) {
 		migration_forget(&monitor->migration);
 		request->hmp = NULL;
 		return false;
@@ -65,7 +66,7 @@ static bool on_migrate(struct monitor *monitor, struct request *request,
 static bool on_incoming(struct monitor *monitor, struct request *request,
 			const struct words *words)
 {
-	if (words->count != 2 || strncmp(words->at[1], "rdmafast:", 9))
+	if (words->count != 2 || !uri_is_ours(words->at[1]))
 		return false;
 	become(request, "migrate-incoming", words->at[1], "");
 	incoming_begin(monitor, request);

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "monitor.h"
 #include "order.h"
+#include "qmp.h"
 
 static void set_status(struct monitor *monitor, const char *status)
 {
@@ -107,7 +108,7 @@ static void on_capabilities(struct monitor *monitor, json_t *answer)
 		return;
 	}
 	migration->capabilities = json_incref(list);
-	migration->events = order_has_capability(list, "events");
+	migration->events = qmp_has_capability(list, "events");
 	upstream_add(&monitor->qemu, request_new("query-migrate-parameters", on_parameters));
 }
 

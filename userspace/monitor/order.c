@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "order.h"
+#include "qmp.h"
 #include "uri.h"
 
 /* Each changes what is sent, or when, or waits for its user in the middle. */
@@ -30,26 +31,12 @@ int order_check(const struct request *request, struct fault *fault)
 	return uri_parse(json_string_value(json_object_get(arguments, "uri")), &uri, fault);
 }
 
-bool order_has_capability(json_t *list, const char *name)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(list, i, one) {
-		const char *is = json_string_value(json_object_get(one, "capability"));
-
-		if (is && !strcmp(is, name))
-			return json_is_true(json_object_get(one, "state"));
-	}
-	return false;
-}
-
 int order_check_capabilities(json_t *list, struct fault *fault)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(incompatible) / sizeof(*incompatible); i++)
-		if (order_has_capability(list, incompatible[i]))
+		if (qmp_has_capability(list, incompatible[i]))
 			return fail(fault, "Capability '%s' is not compatible with rdmafast: migration",
 				    incompatible[i]);
 	return 0;

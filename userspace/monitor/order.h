@@ -13,7 +13,6 @@
 int order_check(const struct request *request, struct fault *fault);
 /* @list: of query-migrate-capabilities. Those that cannot be combined with ours. */
 int order_check_capabilities(json_t *list, struct fault *fault);
-bool order_has_capability(json_t *list, const char *name);
 /* QEMU's limits, for what @uri leaves open. */
 json_t *order_options(const char *uri, const json_t *parameters);
 
