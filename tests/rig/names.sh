@@ -1,15 +1,16 @@
 # shellcheck shell=bash disable=SC2034
 # What things are called, and where they are. One rig per machine, so the
-# namespace, the sockets and the lock have fixed names.
+# namespace, the sockets and the lock have fixed names; VMFM_RIG_NAME=NAME is one
+# more beside it, of that name, for machines that can carry two.
 
 RIG_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_REPO=$(cd "$RIG_SRC/../.." && pwd)
 RIG_STATE=$(realpath -m "${VMFM_RIG_DIR:-$RIG_REPO/build/rig}")
 RIG_BIN=$RIG_STATE/bin
-RIG_NETNS=vmfm-rig
-RIG_RUN=/run/vmfm-rig
+RIG_NETNS=vmfm-rig${VMFM_RIG_NAME:+-$VMFM_RIG_NAME}
+RIG_RUN=/run/$RIG_NETNS
 RIG_KERNELS=/var/cache/vmfm-rig
-RIG_LOCK=/run/lock/vmfm-rig.lock
+RIG_LOCK=/run/lock/$RIG_NETNS.lock
 RIG_DISK=$RIG_STATE/disk.img
 
 EXIT_DEAD=70
