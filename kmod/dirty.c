@@ -16,10 +16,10 @@
  *     From here on the next write through a page table faults and marks.
  *  4. reference rule: a folio with references that neither the page cache nor
  *     its mappings explain may be written by DMA, or by number, without any
- *     fault. Its taken pages are marked again at once: they are sent in this
- *     round and stay to be sent. Who takes a writable reference after step 3
- *     faults first. Who took one before is seen here, or has let go of it, and
- *     then what it wrote is in the page.
+ *     fault. Its pages are not taken: they are marked again at once, and stay
+ *     to be sent. Who takes a writable reference after step 3 faults first. Who
+ *     took one before is seen here, or has let go of it, and then what it wrote
+ *     is in the page.
  *
  * Holes. A mark without a page is a punched range (or a fault that has not
  * added its page yet, whose mark comes later): the page is zero. Punching holds
@@ -47,31 +47,59 @@
 #include "dirty.h"
 #include "fs.h"
 #include "mapping.h"
+#include "marks.h"
 #include "pace.h"
 #include "trace.h"
 
+/* The leaf is there. */
 static unsigned long mark(struct vmfm_dirty *dirty, pgoff_t first, unsigned long pages)
 {
-	pgoff_t end = min(first + pages, dirty->pages);
-	unsigned long fresh = 0;
+	unsigned long fresh = vmfm_marks_set(dirty->marks, first, pages);
 
-	for (; first < end; first++)
-		if (!test_bit(first, dirty->map) && !test_and_set_bit(first, dirty->map))
-			fresh++;
 	if (fresh)
 		this_cpu_add(*dirty->marked, fresh);
 	return fresh;
 }
 
+/*
+ * For a range that was punched. Where there is no leaf no page was present when
+ * tracking began, and none was written since: the sink has nothing there either.
+ */
 void vmfm_dirty_mark_range(struct vmfm_region *region, pgoff_t first, unsigned long pages)
 {
+	pgoff_t end = first + pages, stop;
+	struct vmfm_dirty *dirty;
+
+	for (; first < end; first = stop) {
+		stop = min(vmfm_marks_leaf_end(first), end);
+		rcu_read_lock();
+		dirty = rcu_dereference(region->dirty);
+		if (!dirty || first >= dirty->pages)
+			stop = end;
+		else if (vmfm_marks_has_leaf(dirty->marks, first))
+			mark(dirty, first, min(stop, dirty->pages) - first);
+		rcu_read_unlock();
+		cond_resched();
+	}
+}
+
+/*
+ * Gives the page at @index room for its mark. It sleeps: the tracking may have
+ * ended, or be another one, when it returns.
+ */
+static void make_leaf(struct vmfm_region *region, pgoff_t index)
+{
+	unsigned long *leaf = (unsigned long *)get_zeroed_page(GFP_KERNEL | __GFP_NOWARN);
 	struct vmfm_dirty *dirty;
 
 	rcu_read_lock();
 	dirty = rcu_dereference(region->dirty);
-	if (dirty)
-		mark(dirty, first, pages);
+	if (dirty && !leaf)
+		WRITE_ONCE(dirty->incomplete, true);
+	if (dirty && leaf && vmfm_marks_add_leaf(dirty->marks, index, leaf))
+		leaf = NULL;
 	rcu_read_unlock();
+	free_page((unsigned long)leaf);
 }
 
 static bool maps_by_table(pmd_t *pmd)
@@ -81,18 +109,22 @@ static bool maps_by_table(pmd_t *pmd)
 	return !pmd_none(val) && !pmd_trans_huge(val) && !pmd_devmap(val) && pmd_present(val);
 }
 
-void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
-			   struct folio *folio)
+/* False: there is no room for the mark. */
+static bool mark_fault(struct vmfm_region *region, struct vm_fault *vmf, struct folio *folio,
+		       pgoff_t index)
 {
-	pgoff_t index = folio->index + folio_page_idx(folio, vmf->page);
 	struct vmfm_dirty *dirty;
+	bool done = true;
 
 	rcu_read_lock();
 	dirty = rcu_dereference(region->dirty);
-	if (!dirty)
+	if (!dirty || READ_ONCE(dirty->incomplete))
+		goto out;
+	done = vmfm_marks_has_leaf(dirty->marks, index);
+	if (!done)
 		goto out;
 	if (folio_test_large(folio) && !maps_by_table(vmf->pmd)) {
-		set_bit(index >> VMFM_BLOCK_SHIFT, dirty->pmd);
+		vmfm_marks_set_pmd(dirty->marks, index);
 		mark(dirty, folio->index, folio_nr_pages(folio));
 	} else {
 		mark(dirty, index, 1);
@@ -100,6 +132,16 @@ void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
 	trace_vmfm_mark(&region->inode, index);
 out:
 	rcu_read_unlock();
+	return done;
+}
+
+void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
+			   struct folio *folio)
+{
+	pgoff_t index = folio->index + folio_page_idx(folio, vmf->page);
+
+	while (!mark_fault(region, vmf, folio, index))
+		make_leaf(region, index);
 }
 
 void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf)
@@ -109,7 +151,7 @@ void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf)
 
 	rcu_read_lock();
 	dirty = rcu_dereference(region->dirty);
-	if (dirty && vmf->pgoff < dirty->pages && !test_bit(vmf->pgoff, dirty->map))
+	if (dirty && vmf->pgoff < dirty->pages && !vmfm_marks_test(dirty->marks, vmf->pgoff))
 		wait_ns = vmfm_pace_take(dirty->pace, vmf);
 	rcu_read_unlock();
 	if (wait_ns)
@@ -143,14 +185,8 @@ static void free_dirty(struct vmfm_dirty *dirty)
 	if (!dirty)
 		return;
 	free_percpu(dirty->marked);
-	kvfree(dirty->pmd);
-	kvfree(dirty->map);
+	vmfm_marks_free(dirty->marks);
 	kfree(dirty);
-}
-
-static unsigned long *alloc_bits(unsigned long bits)
-{
-	return kvcalloc(BITS_TO_LONGS(bits), sizeof(long), GFP_KERNEL_ACCOUNT);
 }
 
 static struct vmfm_dirty *alloc_dirty(unsigned long pages)
@@ -160,21 +196,23 @@ static struct vmfm_dirty *alloc_dirty(unsigned long pages)
 	if (!dirty)
 		return NULL;
 	dirty->pages = pages;
-	dirty->map = alloc_bits(round_up(pages, VMFM_BLOCK_PAGES));
-	dirty->pmd = alloc_bits(DIV_ROUND_UP(pages, VMFM_BLOCK_PAGES));
+	dirty->marks = vmfm_marks_new(pages);
 	dirty->marked = alloc_percpu(long);
-	if (dirty->map && dirty->pmd && dirty->marked)
+	if (dirty->marks && dirty->marked)
 		return dirty;
 	free_dirty(dirty);
 	return NULL;
 }
 
-/* Calls @each for every folio present; returns their pages. */
-static unsigned long each_folio(struct vmfm_region *region,
-				void (*each)(struct folio *folio, void *arg), void *arg)
+/*
+ * Calls @each for the folios present from @first on, until it answers an error.
+ * Returns the index of the one it did so for, else ULONG_MAX.
+ */
+static pgoff_t each_folio(struct vmfm_region *region, pgoff_t first,
+			  int (*each)(struct folio *folio, void *arg), void *arg)
 {
-	XA_STATE(xas, &region->inode.i_mapping->i_pages, 0);
-	unsigned long pages = 0;
+	XA_STATE(xas, &region->inode.i_mapping->i_pages, first);
+	pgoff_t stopped = ULONG_MAX;
 	struct folio *folio;
 
 	rcu_read_lock();
@@ -190,100 +228,144 @@ static unsigned long each_folio(struct vmfm_region *region,
 			xas_reset(&xas);
 			continue;
 		}
-		each(folio, arg);
-		pages += folio_nr_pages(folio);
+		if (each(folio, arg))
+			stopped = folio->index;
 		folio_put(folio);
+		if (stopped != ULONG_MAX)
+			break;
 		if (need_resched()) {
 			xas_pause(&xas);
 			cond_resched_rcu();
 		}
 	}
 	rcu_read_unlock();
-	return pages;
+	return stopped;
 }
 
-static void mark_present(struct folio *folio, void *arg)
-{
-	mark(arg, folio->index, folio_nr_pages(folio));
-}
-
-struct pin_scan {
-	unsigned long *candidates;	/* a bit per page: pinned in every scan so far */
-	bool first;
-	unsigned long pinned;
+struct present {
+	struct vmfm_dirty *dirty;
+	unsigned long pages;
 };
 
-static void scan_pin(struct folio *folio, void *arg)
+static int mark_one_present(struct folio *folio, void *arg)
 {
-	struct pin_scan *scan = arg;
-	bool pinned = folio_maybe_dma_pinned(folio);
+	struct present *present = arg;
 
-	if (scan->first && pinned)
-		__set_bit(folio->index, scan->candidates);
-	else if (!pinned)
-		__clear_bit(folio->index, scan->candidates);
-	if (test_bit(folio->index, scan->candidates))
-		scan->pinned++;
+	if (!vmfm_marks_has_leaf(present->dirty->marks, folio->index))
+		return -ENOENT;
+	mark(present->dirty, folio->index, folio_nr_pages(folio));
+	present->pages += folio_nr_pages(folio);
+	return 0;
+}
+
+/* Marks what is present. The leaves for it are the tracking's own: charged to who asked for it. */
+static int mark_present(struct vmfm_region *region, struct present *present, const int *stop)
+{
+	struct vmfm_marks *marks = present->dirty->marks;
+	pgoff_t index = 0;
+
+	while ((index = each_folio(region, index, mark_one_present, present)) != ULONG_MAX) {
+		unsigned long *leaf = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+		if (!leaf)
+			return -ENOMEM;
+		if (!vmfm_marks_add_leaf(marks, index, leaf))
+			free_page((unsigned long)leaf);
+		if (READ_ONCE(*stop))
+			return -EINTR;
+	}
+	return 0;
+}
+
+static int note_pinned(struct folio *folio, void *arg)
+{
+	struct xarray *pinned = arg;
+
+	if (!folio_maybe_dma_pinned(folio))
+		return 0;
+	return xa_err(xa_store(pinned, folio->index, xa_mk_value(1), GFP_NOWAIT));
+}
+
+static bool still_pinned(struct vmfm_region *region, pgoff_t index)
+{
+	struct folio *folio = vmfm_find_folio(region->inode.i_mapping, index);
+	bool pinned;
+
+	if (!folio)
+		return false;
+	pinned = folio_maybe_dma_pinned(folio);
+	folio_put(folio);
+	return pinned;
+}
+
+static unsigned long count_pinned(struct vmfm_region *region, struct xarray *pinned)
+{
+	unsigned long index, count = 0;
+	void *entry;
+
+	xa_for_each(pinned, index, entry) {
+		if (still_pinned(region, index))
+			count++;
+		else
+			xa_erase(pinned, index);
+		cond_resched();
+	}
+	return count;
 }
 
 /* Pins of I/O in flight go away; one that stays is a device that maps the page. */
-static int refuse_pins(struct vmfm_region *region, unsigned long pages, unsigned int wait_ms,
-		       const int *stop, unsigned long *pinned)
+static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const int *stop,
+		       unsigned long *count)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(wait_ms);
-	struct pin_scan scan = { .first = true };
+	struct xarray pinned;
+	pgoff_t stopped;
 	int err = 0;
 
-	scan.candidates = alloc_bits(round_up(pages, VMFM_BLOCK_PAGES));
-	if (!scan.candidates)
-		return -ENOMEM;
-	for (;;) {
-		scan.pinned = 0;
-		filemap_invalidate_lock_shared(region->inode.i_mapping);
-		each_folio(region, scan_pin, &scan);
-		filemap_invalidate_unlock_shared(region->inode.i_mapping);
-		if (!scan.pinned)
-			break;
-		if (time_after(jiffies, deadline)) {
-			*pinned = scan.pinned;
+	xa_init(&pinned);
+	filemap_invalidate_lock_shared(region->inode.i_mapping);
+	stopped = each_folio(region, 0, note_pinned, &pinned);
+	filemap_invalidate_unlock_shared(region->inode.i_mapping);
+	if (stopped != ULONG_MAX)
+		err = -ENOMEM;
+	while (!err && (*count = count_pinned(region, &pinned))) {
+		if (time_after(jiffies, deadline))
 			err = -EBUSY;
-			break;
-		}
-		if (READ_ONCE(*stop)) {
+		else if (READ_ONCE(*stop))
 			err = -EINTR;
-			break;
-		}
-		scan.first = false;
-		msleep(50);
+		else
+			msleep(50);
 	}
-	kvfree(scan.candidates);
+	xa_destroy(&pinned);
 	return err;
 }
 
 int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned int pin_wait_ms,
-		     struct vmfm_pace *pace, const int *stop, unsigned long *present,
+		     struct vmfm_pace *pace, const int *stop, unsigned long *present_pages,
 		     unsigned long *pinned)
 {
-	struct vmfm_dirty *dirty;
-	int err = refuse_pins(region, pages, pin_wait_ms, stop, pinned);
+	struct present present = {};
+	int err = refuse_pins(region, pin_wait_ms, stop, pinned);
 
 	if (err)
 		return err;
-	dirty = alloc_dirty(pages);
-	if (!dirty)
+	present.dirty = alloc_dirty(pages);
+	if (!present.dirty)
 		return -ENOMEM;
-	dirty->pace = pace;
-	bitmap_fill(dirty->pmd, DIV_ROUND_UP(dirty->pages, VMFM_BLOCK_PAGES));
-	rcu_assign_pointer(region->dirty, dirty);
+	present.dirty->pace = pace;
+	rcu_assign_pointer(region->dirty, present.dirty);
 	/*
 	 * A fault that saw no tracking and did not mark has added its page
 	 * before it looked: after this wait the walk below finds that page.
 	 */
 	synchronize_rcu();
 	filemap_invalidate_lock_shared(region->inode.i_mapping);
-	*present = each_folio(region, mark_present, dirty);
+	err = mark_present(region, &present, stop);
 	filemap_invalidate_unlock_shared(region->inode.i_mapping);
-	return 0;
+	*present_pages = present.pages;
+	if (err)
+		vmfm_dirty_stop(region);
+	return err;
 }
 
 /* Write access that is still revoked comes back fault by fault, unmarked. */
@@ -301,6 +383,11 @@ void vmfm_dirty_stop(struct vmfm_region *region)
 static struct vmfm_dirty *owned(struct vmfm_region *region)
 {
 	return rcu_dereference_protected(region->dirty, true);
+}
+
+bool vmfm_dirty_complete(struct vmfm_region *region)
+{
+	return !READ_ONCE(owned(region)->incomplete);
 }
 
 unsigned long vmfm_dirty_marked(struct vmfm_region *region)
@@ -335,20 +422,7 @@ unsigned long vmfm_dirty_pages(struct vmfm_region *region)
 
 pgoff_t vmfm_dirty_next(struct vmfm_region *region, pgoff_t index)
 {
-	struct vmfm_dirty *dirty = owned(region);
-
-	return find_next_bit(dirty->map, dirty->pages, index);
-}
-
-/* Step 1. Returns how many marks there were. */
-static unsigned int take_marks(struct vmfm_dirty *dirty, struct vmfm_block *block)
-{
-	unsigned long *words = dirty->map + BIT_WORD(block->first);
-	unsigned int i;
-
-	for (i = 0; i < BITS_TO_LONGS(VMFM_BLOCK_PAGES); i++)
-		block->taken[i] = READ_ONCE(words[i]) ? xchg(&words[i], 0) : 0;
-	return bitmap_weight(block->taken, VMFM_BLOCK_PAGES);
+	return vmfm_marks_next(owned(region)->marks, index);
 }
 
 /*
@@ -386,7 +460,7 @@ static void protect(struct vmfm_dirty *dirty, struct vmfm_block *block)
 	u64 start_ns = ktime_get_ns();
 
 	if (folio_test_large(block->locked[0]) &&
-	    test_and_clear_bit(block->first >> VMFM_BLOCK_SHIFT, dirty->pmd))
+	    vmfm_marks_clear_pmd(dirty->marks, block->first))
 		folio_mkclean(block->locked[0]);
 	else
 		wp_shared_mapping_range(mapping, block->first + first, last - first + 1);
@@ -409,7 +483,10 @@ static bool has_other_references(struct folio *folio)
 	return count - folio_nr_pages(folio) - 1 != vmfm_folio_mapcount(folio);
 }
 
-/* Step 4. */
+/*
+ * Step 4. What is kept is not taken: it would have to be sent again all the same,
+ * in the first take that finds the references gone.
+ */
 static void keep_referenced(struct vmfm_dirty *dirty, struct vmfm_block *block)
 {
 	bool keep = false;
@@ -424,6 +501,7 @@ static void keep_referenced(struct vmfm_dirty *dirty, struct vmfm_block *block)
 			keep = has_other_references(last);
 		}
 		if (keep) {
+			__clear_bit(i, block->taken);
 			mark(dirty, block->first + i, 1);
 			block->kept++;
 		}
@@ -444,7 +522,7 @@ void vmfm_block_take(struct vmfm_block *block, struct vmfm_region *region, pgoff
 	bitmap_zero(block->holes, VMFM_BLOCK_PAGES);
 
 	filemap_invalidate_lock_shared(mapping);
-	marks = take_marks(dirty, block);
+	marks = vmfm_marks_take(dirty->marks, first, block->taken);
 	lock_folios(block);
 	if (block->folios) {
 		protect(dirty, block);

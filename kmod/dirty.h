@@ -7,16 +7,17 @@
 
 #include "mapping.h"
 
+struct vmfm_marks;
 struct vmfm_pace;
 struct vmfm_region;
 
-/* The marks of one tracked region. */
+/* The tracking of one region. */
 struct vmfm_dirty {
 	unsigned long pages;
-	unsigned long *map;		/* a bit per page: written since last taken */
-	unsigned long *pmd;		/* a bit per block: may be mapped writable by PMD */
+	struct vmfm_marks *marks;	/* pages written since last taken */
 	long __percpu *marked;		/* marks that found the bit clear */
 	atomic_long_t taken;
+	bool incomplete;		/* a mark was lost for want of memory */
 	struct vmfm_pace *pace;		/* who writes may have to wait for it */
 };
 
@@ -26,7 +27,7 @@ struct vmfm_block {
 	pgoff_t first;				/* page index of the block */
 	DECLARE_BITMAP(taken, VMFM_BLOCK_PAGES);	/* present, to be sent */
 	DECLARE_BITMAP(holes, VMFM_BLOCK_PAGES);	/* taken, and not present: zero */
-	unsigned int kept;			/* of the taken: marked again by the reference rule */
+	unsigned int kept;			/* left marked by the reference rule, not taken */
 	u64 protect_ns;
 	unsigned int folios;
 	struct folio *folio[VMFM_BLOCK_PAGES];	/* of page i, referenced once each */
@@ -52,6 +53,12 @@ void vmfm_dirty_prepare_fault(struct vmfm_region *region, struct vm_fault *vmf);
 void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
 			   struct folio *folio);
 void vmfm_dirty_mark_range(struct vmfm_region *region, pgoff_t first, unsigned long pages);
+
+/*
+ * Whether every write since the start is marked. Once it is not, the session must
+ * fail: the writer was let go on, since a guest is worth more than its migration.
+ */
+bool vmfm_dirty_complete(struct vmfm_region *region);
 
 /* Pages marked now; all marks ever. Exact while nobody writes. */
 unsigned long vmfm_dirty_pages(struct vmfm_region *region);

@@ -41,6 +41,7 @@ static const struct nla_policy new_policy[] = {
 	[VMFM_A_PEER] = NLA_POLICY_MIN_LEN(sizeof(struct sockaddr_in)),
 	[VMFM_A_BANDWIDTH] = { .type = NLA_U64 },
 	[VMFM_A_DISCARD] = { .type = NLA_FLAG },
+	[VMFM_A_SEND_ZEROS] = { .type = NLA_FLAG },
 	[VMFM_A_REGIONS] = { .type = NLA_NESTED },
 };
 
@@ -218,6 +219,7 @@ static int parse_spec(struct genl_info *info, struct vmfm_session_spec *spec)
 	}
 	spec->bandwidth = attrs[VMFM_A_BANDWIDTH] ? nla_get_u64(attrs[VMFM_A_BANDWIDTH]) : 0;
 	spec->discard = attrs[VMFM_A_DISCARD];
+	spec->find_zeros = !attrs[VMFM_A_SEND_ZEROS];
 	nla_for_each_nested(attr, attrs[VMFM_A_REGIONS], left) {
 		if (nla_type(attr) != VMFM_A_REGION) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr, "not a region");

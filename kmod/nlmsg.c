@@ -67,7 +67,8 @@ static int put_stats(struct sk_buff *skb, struct vmfm_session *session)
 	    put_u64(skb, VMFM_A_STATS_WRITES, session->writes) ||
 	    put_u64(skb, VMFM_A_STATS_CHUNKS, atomic64_read(&session->chunks)) ||
 	    put_u64(skb, VMFM_A_STATS_KEYS, atomic64_read(&session->keys)) ||
-	    put_u64(skb, VMFM_A_STATS_PACED_NS, atomic64_read(&session->pace.waited_ns)))
+	    put_u64(skb, VMFM_A_STATS_PACED_NS, atomic64_read(&session->pace.waited_ns)) ||
+	    put_u64(skb, VMFM_A_STATS_ZERO_PAGES, session->zero_pages))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -90,6 +91,7 @@ static int put_round(struct sk_buff *skb, const struct vmfm_round *round)
 	    put_u64(skb, VMFM_A_ROUND_PROTECT_NS, round->protect_ns) ||
 	    put_u64(skb, VMFM_A_ROUND_WAIT_NS, round->wait_ns) ||
 	    put_u64(skb, VMFM_A_ROUND_DIRTY_PAGES, round->dirty_pages) ||
+	    put_u64(skb, VMFM_A_ROUND_ZERO_PAGES, round->zero_pages) ||
 	    (round->final && nla_put_flag(skb, VMFM_A_ROUND_FINAL)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

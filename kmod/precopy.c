@@ -3,10 +3,18 @@
  * The source's rounds: walk the marked blocks once, take each as late as
  * possible, write it. Grants for blocks ahead are asked for on the way, so that
  * the link does not wait for keys.
+ *
+ * Pages of zeros. They are found after they were taken, so that the round's
+ * promise holds for what was read. Until the end of the first pass the sink has
+ * zeros wherever nothing was sent, and nothing needs telling; later they travel
+ * as holes. A chunk that looks like zeros is not asked for, and costs the sink
+ * no memory.
  */
+#include <linux/highmem.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
 
+#include "compat/compat.h"
 #include "dirty.h"
 #include "fs.h"
 #include "session.h"
@@ -27,6 +35,7 @@ struct pass {
 	struct vmfm_session *session;
 	struct vmfm_round *round;
 	struct walk ask;
+	bool first;		/* of the session: the sink has nothing yet */
 	u64 progress_ns;
 };
 
@@ -53,11 +62,45 @@ static bool chunk_has_page(struct vmfm_region *file, pgoff_t first, unsigned int
 				      start + ((loff_t)pages << PAGE_SHIFT) - 1);
 }
 
-/* Whether the sink has to have this chunk: marked, and not a hole. */
-static bool chunk_wanted(struct vmfm_session_region *region, pgoff_t first, unsigned int pages)
+static bool is_zero(struct page *page, size_t bytes)
 {
-	return first < region->pages && vmfm_dirty_next(region->file, first) < first + pages &&
-	       chunk_has_page(region->file, first, pages);
+	void *at = kmap_local_page(page);
+	bool zero = !memchr_inv(at, 0, bytes);
+
+	kunmap_local(at);
+	return zero;
+}
+
+/* Whether the marked pages of that range begin like pages of zeros, all of them. */
+static bool looks_zero(struct vmfm_region *file, pgoff_t first, pgoff_t end)
+{
+	struct folio *folio = NULL;
+	bool zero = true;
+
+	while (zero && (first = vmfm_dirty_next(file, first)) < end) {
+		if (folio && first >= folio->index + folio_nr_pages(folio)) {
+			folio_put(folio);
+			folio = NULL;
+		}
+		if (!folio)
+			folio = vmfm_find_folio(file->inode.i_mapping, first);
+		zero = !folio || is_zero(folio_file_page(folio, first), SMP_CACHE_BYTES);
+		first++;
+	}
+	if (folio)
+		folio_put(folio);
+	return zero;
+}
+
+/* Whether the sink has to have this chunk: marked, and neither a hole nor zeros. */
+static bool chunk_wanted(struct vmfm_session *session, struct vmfm_session_region *region,
+			 pgoff_t first, unsigned int pages)
+{
+	pgoff_t end = min(first + pages, region->pages);
+
+	return first < end && vmfm_dirty_next(region->file, first) < end &&
+	       chunk_has_page(region->file, first, pages) &&
+	       !(session->find_zeros && looks_zero(region->file, first, end));
 }
 
 static int ask_block(struct vmfm_session *session, struct walk *walk)
@@ -68,7 +111,8 @@ static int ask_block(struct vmfm_session *session, struct walk *walk)
 	int err;
 
 	for (first = walk->page; first < walk->page + VMFM_BLOCK_PAGES; first += chunk_pages) {
-		if (!chunk_wanted(region, first, chunk_pages))
+		if (vmfm_xport_was_asked(session->xport, walk->region, first) ||
+		    !chunk_wanted(session, region, first, chunk_pages))
 			continue;
 		err = vmfm_xport_ask(session->xport, walk->region, first);
 		if (err < 0)
@@ -96,37 +140,58 @@ static int ask_ahead(struct pass *pass, const struct walk *now)
 	return 0;
 }
 
-static int wait_grants(struct pass *pass, const struct walk *now)
+static int wait_grants(struct pass *pass, struct walk *now)
 {
 	struct vmfm_session *session = pass->session;
 	unsigned int chunk_pages = vmfm_xport_chunk_pages(session->xport);
+	pgoff_t first, end = now->page + VMFM_BLOCK_PAGES;
 	u64 start_ns = ktime_get_ns();
-	pgoff_t first;
-	int err = 0;
+	int err = ask_block(session, now);
 
-	for (first = now->page; !err && first < now->page + VMFM_BLOCK_PAGES; first += chunk_pages) {
-		if (!chunk_wanted(&session->region[now->region], first, chunk_pages))
-			continue;
-		err = vmfm_xport_ask(session->xport, now->region, first);
-		if (err >= 0)
+	for (first = now->page; !err && first < end; first += chunk_pages)
+		if (vmfm_xport_was_asked(session->xport, now->region, first))
 			err = vmfm_xport_wait_grant(session->xport, now->region, first);
-	}
 	pass->round->wait_ns += ktime_get_ns() - start_ns;
 	return err;
 }
 
-/* A page that came into a chunk after its grants were waited for goes next time. */
-static void put_back_ungranted(struct vmfm_session *session, unsigned int region)
+/* Taken pages that are zero become holes, or nothing. */
+static void take_out_zeros(struct pass *pass)
+{
+	struct vmfm_session *session = pass->session;
+	struct vmfm_block *block = session->block;
+	unsigned int i;
+
+	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
+		if (!is_zero(folio_file_page(block->folio[i], block->first + i), PAGE_SIZE))
+			continue;
+		__clear_bit(i, block->taken);
+		if (!pass->first)
+			__set_bit(i, block->holes);
+		session->zero_pages++;
+		pass->round->zero_pages++;
+	}
+}
+
+/*
+ * A page that came into a chunk after its grants were waited for goes next time,
+ * and so does one whose chunk looked like zeros; that one is asked for now.
+ */
+static int put_back_ungranted(struct vmfm_session *session, unsigned int region)
 {
 	struct vmfm_block *block = session->block;
 	unsigned int i;
+	int err = 0;
 
 	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
 		if (vmfm_xport_granted(session->xport, region, block->first + i))
 			continue;
 		__clear_bit(i, block->taken);
 		vmfm_dirty_mark_range(block->region, block->first + i, 1);
+		if (err >= 0)
+			err = vmfm_xport_ask(session->xport, region, block->first + i);
 	}
+	return min(err, 0);
 }
 
 /* The sink has nothing where no chunk was granted: that is a hole already. */
@@ -197,14 +262,18 @@ static int ship_block(struct pass *pass, const struct walk *now)
 {
 	struct vmfm_session *session = pass->session;
 	struct vmfm_block *block = session->block;
-	unsigned int pages;
+	unsigned int pages, holes;
 	int err;
 
 	vmfm_block_take(block, session->region[now->region].file, now->page);
-	put_back_ungranted(session, now->region);
+	holes = bitmap_weight(block->holes, VMFM_BLOCK_PAGES);
+	if (session->find_zeros)
+		take_out_zeros(pass);
+	err = put_back_ungranted(session, now->region);
 	pages = bitmap_weight(block->taken, VMFM_BLOCK_PAGES);
-	count_block(pass, pages, bitmap_weight(block->holes, VMFM_BLOCK_PAGES));
-	err = vmfm_xport_write(session->xport, now->region, block);
+	count_block(pass, pages, holes);
+	if (!err)
+		err = vmfm_xport_write(session->xport, now->region, block);
 	if (!err)
 		err = send_holes(session, now->region);
 	vmfm_block_put(block);
@@ -213,10 +282,24 @@ static int ship_block(struct pass *pass, const struct walk *now)
 	return err;
 }
 
+static int check_complete(struct vmfm_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->regions; i++) {
+		if (vmfm_dirty_complete(session->region[i].file))
+			continue;
+		vmfm_session_fail(session, -ENOMEM, "region %s: no memory to note what is written",
+				  session->region[i].name);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Every block that has a mark when the walk comes by, once. */
 static int run_pass(struct vmfm_session *session, struct vmfm_round *round)
 {
-	struct pass pass = { .session = session, .round = round,
+	struct pass pass = { .session = session, .round = round, .first = !session->passes++,
 			     .progress_ns = ktime_get_ns() };
 	struct walk now = {};
 	int err;
@@ -235,7 +318,7 @@ static int run_pass(struct vmfm_session *session, struct vmfm_round *round)
 		tell_progress(&pass);
 		cond_resched();
 	}
-	return 0;
+	return check_complete(session);
 }
 
 static u64 dirty_pages(struct vmfm_session *session)

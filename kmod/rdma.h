@@ -18,13 +18,11 @@
 #define VMFM_SEND_SLOTS		2048
 #define VMFM_DRAIN_SLOTS	4	/* for what ib_drain_qp() posts */
 
-enum vmfm_grant_state { VMFM_GRANT_NONE, VMFM_GRANT_ASKED, VMFM_GRANT_GIVEN };
-
-/* Source: the key of one chunk. */
+/* Source: a chunk that was asked for, and its key. */
 struct vmfm_grant {
 	u64 iova;
 	u32 rkey;
-	u32 state;		/* GIVEN is stored with release, after the key */
+	bool given;		/* stored with release, after the key */
 };
 
 /* Sink: one chunk with its pages and its key. */
@@ -74,7 +72,7 @@ struct vmfm_xport {
 	unsigned int owed;		/* sink: buffers given back and not told */
 
 	/* Source; the inbox writes, the worker waits on session->wait. */
-	struct vmfm_grant **grants;	/* [region][chunk] */
+	struct xarray *grants;		/* [region], by chunk */
 	atomic_t asked;
 	bool accepted;
 	bool done_sent;
@@ -84,7 +82,7 @@ struct vmfm_xport {
 	u32 round_acked;
 
 	/* Sink; the inbox alone. */
-	struct vmfm_chunk ***chunks;	/* [region][chunk] */
+	struct xarray *chunks;		/* [region], by chunk */
 	unsigned int agreed;		/* regions */
 };
 
@@ -121,6 +119,8 @@ void vmfm_sink_free_chunks(struct vmfm_xport *xport);
 
 /* rdma_source.c: the source's half. */
 int vmfm_source_message(struct vmfm_xport *xport, const struct vmfm_msg *msg);
+/* NULL: not asked for. */
+struct vmfm_grant *vmfm_grant_of(struct vmfm_xport *xport, unsigned int region, pgoff_t page);
 int vmfm_source_agree(struct vmfm_xport *xport);
 void vmfm_source_free_grants(struct vmfm_xport *xport);
 

@@ -295,7 +295,7 @@ static int add_write(struct batch *batch, unsigned int region, struct vmfm_block
 	struct vmfm_xport *xport = batch->xport;
 	struct ib_rdma_wr *wr = &batch->wr[batch->writes];
 	pgoff_t page = block->first + first;
-	struct vmfm_grant *grant = &xport->grants[region][page / xport->chunk_pages];
+	struct vmfm_grant *grant = vmfm_grant_of(xport, region, page);
 	unsigned int most = min(xport->max_sge, BATCH_SGES - batch->sges);
 	unsigned int i = first;
 	int err;

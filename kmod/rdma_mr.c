@@ -211,13 +211,13 @@ static int on_chunk(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	unsigned int region = le16_to_cpu(msg->region);
 	u64 page = le64_to_cpu(msg->range.page);
 	u64 pages = le64_to_cpu(msg->range.pages);
-	struct vmfm_chunk **place, *chunk;
+	struct vmfm_chunk *chunk;
+	int err;
 
 	if (!in_region(xport, region, page, pages) || page % xport->chunk_pages ||
 	    pages > xport->chunk_pages)
 		return refuse(xport, -EPROTO, "the source asked for a chunk that does not exist");
-	place = &xport->chunks[region][page / xport->chunk_pages];
-	if (*place)
+	if (xa_load(&xport->chunks[region], page / xport->chunk_pages))
 		return refuse(xport, -EPROTO, "the source asked for a chunk twice");
 	chunk = make_chunk(xport, region, page, pages);
 	if (IS_ERR(chunk)) {
@@ -225,7 +225,11 @@ static int on_chunk(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 			return refuse(xport, -ENOSPC, "no room in this filesystem: raise its size option");
 		return refuse(xport, PTR_ERR(chunk), "cannot allocate or register memory for a chunk");
 	}
-	*place = chunk;
+	err = xa_insert(&xport->chunks[region], page / xport->chunk_pages, chunk, GFP_KERNEL);
+	if (err) {
+		free_chunk(chunk);
+		return refuse(xport, err, "no memory for a chunk's key");
+	}
 	return grant(xport, chunk, msg);
 }
 
@@ -245,7 +249,7 @@ static int on_hole(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	if (!in_region(xport, region, page, pages) ||
 	    pages > xport->chunk_pages - page % xport->chunk_pages)
 		return refuse(xport, -EPROTO, "the source told a hole that does not exist");
-	chunk = xport->chunks[region][page / xport->chunk_pages];
+	chunk = xa_load(&xport->chunks[region], page / xport->chunk_pages);
 	if (!chunk)
 		return 0;
 	at = round_down(page, xport->chunk_pages);
@@ -272,29 +276,23 @@ static int alloc_chunk_table(struct vmfm_xport *xport)
 	xport->chunks = kcalloc(session->regions, sizeof(*xport->chunks), GFP_KERNEL);
 	if (!xport->chunks)
 		return -ENOMEM;
-	for (i = 0; i < session->regions; i++) {
-		unsigned long chunks = DIV_ROUND_UP(session->region[i].pages, xport->chunk_pages);
-
-		xport->chunks[i] = kvcalloc(chunks, sizeof(**xport->chunks), GFP_KERNEL);
-		if (!xport->chunks[i])
-			return -ENOMEM;
-	}
+	for (i = 0; i < session->regions; i++)
+		xa_init(&xport->chunks[i]);
 	return 0;
 }
 
 void vmfm_sink_free_chunks(struct vmfm_xport *xport)
 {
+	struct vmfm_chunk *chunk;
+	unsigned long at;
 	unsigned int i;
 
-	if (!xport->chunks)
-		return;
-	for (i = 0; i < xport->session->regions; i++) {
-		unsigned long j, pages = xport->session->region[i].pages;
-
-		for (j = 0; xport->chunks[i] && j < DIV_ROUND_UP(pages, xport->chunk_pages); j++)
-			if (xport->chunks[i][j])
-				free_chunk(xport->chunks[i][j]);
-		kvfree(xport->chunks[i]);
+	for (i = 0; xport->chunks && i < xport->session->regions; i++) {
+		xa_for_each(&xport->chunks[i], at, chunk) {
+			free_chunk(chunk);
+			cond_resched();
+		}
+		xa_destroy(&xport->chunks[i]);
 	}
 	kfree(xport->chunks);
 	xport->chunks = NULL;

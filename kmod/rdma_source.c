@@ -18,15 +18,22 @@ unsigned int vmfm_xport_asked(struct vmfm_xport *xport)
 	return atomic_read(&xport->asked);
 }
 
-static struct vmfm_grant *grant_of(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
+struct vmfm_grant *vmfm_grant_of(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
 {
-	return &xport->grants[region][page / xport->chunk_pages];
+	return xa_load(&xport->grants[region], page / xport->chunk_pages);
+}
+
+bool vmfm_xport_was_asked(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
+{
+	return vmfm_grant_of(xport, region, page);
 }
 
 bool vmfm_xport_granted(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
 {
-	/* Pairs with on_grant(): the key is there when the state says so. */
-	return smp_load_acquire(&grant_of(xport, region, page)->state) == VMFM_GRANT_GIVEN;
+	struct vmfm_grant *grant = vmfm_grant_of(xport, region, page);
+
+	/* Pairs with on_grant(): the key is there when it says so. */
+	return grant && smp_load_acquire(&grant->given);
 }
 
 static int wait_for(struct vmfm_xport *xport, bool (*what)(struct vmfm_xport *, u64), u64 arg)
@@ -42,9 +49,23 @@ static bool below_ahead(struct vmfm_xport *xport, u64 unused)
 	return atomic_read(&xport->asked) < xport->ahead;
 }
 
+static int add_grant(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
+{
+	struct vmfm_grant *grant = kzalloc(sizeof(*grant), GFP_KERNEL);
+	int err = -ENOMEM;
+
+	if (grant)
+		err = xa_insert(&xport->grants[region], page / xport->chunk_pages, grant,
+				GFP_KERNEL);
+	if (err) {
+		kfree(grant);
+		vmfm_session_fail(xport->session, err, "RDMA: no memory for a chunk's key");
+	}
+	return err;
+}
+
 int vmfm_xport_ask(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
 {
-	struct vmfm_grant *grant = grant_of(xport, region, page);
 	pgoff_t first = round_down(page, xport->chunk_pages);
 	struct vmfm_msg msg = {
 		.type = cpu_to_le16(VMFM_MSG_CHUNK),
@@ -54,13 +75,14 @@ int vmfm_xport_ask(struct vmfm_xport *xport, unsigned int region, pgoff_t page)
 	unsigned long left = xport->session->region[region].pages - first;
 	int err;
 
-	if (grant->state != VMFM_GRANT_NONE)
+	if (vmfm_xport_was_asked(xport, region, page))
 		return 0;
 	err = wait_for(xport, below_ahead, 0);
+	if (!err)
+		err = add_grant(xport, region, page);
 	if (err)
 		return err;
 	msg.range.pages = cpu_to_le64(min_t(unsigned long, xport->chunk_pages, left));
-	grant->state = VMFM_GRANT_ASKED;
 	atomic_inc(&xport->asked);
 	err = vmfm_send_credit(xport, &msg);
 	return err ?: 1;
@@ -120,33 +142,16 @@ int vmfm_xport_done(struct vmfm_xport *xport)
 	return err ?: wait_for(xport, is_done, 0);
 }
 
-static void free_grants(struct vmfm_grant **grants, unsigned int regions)
-{
-	unsigned int i;
-
-	for (i = 0; grants && i < regions; i++)
-		kvfree(grants[i]);
-	kfree(grants);
-}
-
 static int alloc_grants(struct vmfm_xport *xport)
 {
 	struct vmfm_session *session = xport->session;
-	struct vmfm_grant **grants;
+	struct xarray *grants = kcalloc(session->regions, sizeof(*grants), GFP_KERNEL);
 	unsigned int i;
 
-	grants = kcalloc(session->regions, sizeof(*grants), GFP_KERNEL);
 	if (!grants)
 		return -ENOMEM;
-	for (i = 0; i < session->regions; i++) {
-		unsigned long chunks = DIV_ROUND_UP(session->region[i].pages, xport->chunk_pages);
-
-		grants[i] = kvcalloc(chunks, sizeof(**grants), GFP_KERNEL);
-		if (!grants[i]) {
-			free_grants(grants, session->regions);
-			return -ENOMEM;
-		}
-	}
+	for (i = 0; i < session->regions; i++)
+		xa_init(&grants[i]);
 	/* Pairs with on_grant(): a grant may come although none was asked for. */
 	smp_store_release(&xport->grants, grants);
 	return 0;
@@ -154,7 +159,18 @@ static int alloc_grants(struct vmfm_xport *xport)
 
 void vmfm_source_free_grants(struct vmfm_xport *xport)
 {
-	free_grants(xport->grants, xport->session->regions);
+	struct vmfm_grant *grant;
+	unsigned long chunk;
+	unsigned int i;
+
+	for (i = 0; xport->grants && i < xport->session->regions; i++) {
+		xa_for_each(&xport->grants[i], chunk, grant) {
+			kfree(grant);
+			cond_resched();
+		}
+		xa_destroy(&xport->grants[i]);
+	}
+	kfree(xport->grants);
 	xport->grants = NULL;
 }
 
@@ -214,12 +230,12 @@ static int on_grant(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	    region >= session->regions ||
 	    page >= session->region[region].pages || page % xport->chunk_pages)
 		return bad_answer(xport, msg);
-	grant = grant_of(xport, region, page);
-	if (grant->state != VMFM_GRANT_ASKED)
+	grant = vmfm_grant_of(xport, region, page);
+	if (!grant || grant->given)
 		return bad_answer(xport, msg);
 	grant->iova = le64_to_cpu(msg->range.iova);
 	grant->rkey = le32_to_cpu(msg->range.rkey);
-	smp_store_release(&grant->state, VMFM_GRANT_GIVEN);	/* pairs with granted() */
+	smp_store_release(&grant->given, true);	/* pairs with granted() */
 	atomic_dec(&xport->asked);
 	atomic64_inc(&session->chunks);
 	trace_vmfm_grant(session->id, region, page, grant->iova, grant->rkey);

@@ -325,6 +325,7 @@ static struct vmfm_session *alloc_session(const struct vmfm_session_spec *spec, 
 	session->addr = spec->addr;
 	session->peer = spec->peer;
 	session->bandwidth = spec->bandwidth;
+	session->find_zeros = spec->find_zeros;
 	spin_lock_init(&session->lock);
 	init_waitqueue_head(&session->wait);
 	vmfm_pace_init(&session->pace);

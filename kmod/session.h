@@ -29,6 +29,7 @@ struct vmfm_round {
 	bool final;
 	u64 pages;
 	u64 hole_pages;
+	u64 zero_pages;
 	u64 kept_pages;
 	u64 time_ns;
 	u64 protect_ns;
@@ -43,6 +44,7 @@ struct vmfm_session_spec {
 	struct sockaddr_storage addr;
 	struct sockaddr_storage peer;	/* family 0: none */
 	u64 bandwidth;
+	bool find_zeros;
 	bool discard;
 	unsigned int regions;
 	struct {
@@ -73,6 +75,7 @@ struct vmfm_session {
 
 	u64 bandwidth;			/* bytes/s; READ_ONCE */
 	u64 paced_until_ns;
+	bool find_zeros;		/* pages of zeros are not sent as pages */
 	unsigned int final_timeout_ms;
 	struct vmfm_pace pace;		/* of the guest */
 
@@ -80,7 +83,9 @@ struct vmfm_session {
 	u32 rounds;
 	u64 sent_pages;
 	u64 hole_pages;
+	u64 zero_pages;
 	u64 kept_pages;
+	u64 passes;
 	u64 writes;
 	atomic64_t chunks;
 	atomic64_t keys;

@@ -28,6 +28,7 @@ unsigned int vmfm_xport_chunk_pages(struct vmfm_xport *xport);
 
 /* Source: asks for the chunk of that page unless that was done. 1 when it asked. */
 int vmfm_xport_ask(struct vmfm_xport *xport, unsigned int region, pgoff_t page);
+bool vmfm_xport_was_asked(struct vmfm_xport *xport, unsigned int region, pgoff_t page);
 /* Source: asked for and not granted yet. */
 unsigned int vmfm_xport_asked(struct vmfm_xport *xport);
 bool vmfm_xport_granted(struct vmfm_xport *xport, unsigned int region, pgoff_t page);

@@ -136,6 +136,8 @@ int door_new(struct door *door, struct door_spec *spec)
 		nla_put_u64(msg, VMFM_A_BANDWIDTH, spec->bandwidth);
 	if (spec->discard)
 		nla_put_flag(msg, VMFM_A_DISCARD);
+	if (spec->send_zeros)
+		nla_put_flag(msg, VMFM_A_SEND_ZEROS);
 	put_regions(msg, spec);
 	err = call(door, msg, answer, sizeof(answer));
 	if (err)
@@ -182,6 +184,7 @@ static void read_stats(struct nlattr *nest, struct door_stats *stats)
 	stats->dirty = u64_of(tb[VMFM_A_STATS_DIRTY_PAGES]);
 	stats->sent = u64_of(tb[VMFM_A_STATS_SENT_PAGES]);
 	stats->holes = u64_of(tb[VMFM_A_STATS_HOLE_PAGES]);
+	stats->zeros = u64_of(tb[VMFM_A_STATS_ZERO_PAGES]);
 	stats->kept = u64_of(tb[VMFM_A_STATS_KEPT_PAGES]);
 	stats->writes = u64_of(tb[VMFM_A_STATS_WRITES]);
 	stats->chunks = u64_of(tb[VMFM_A_STATS_CHUNKS]);

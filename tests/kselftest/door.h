@@ -20,7 +20,8 @@ struct door_stats {
 	int state;
 	int error;
 	char error_text[VMFM_ERROR_TEXT_BYTES];
-	uint64_t present, dirty, sent, holes, kept, writes, chunks, keys, paced_ns;
+	uint64_t present, dirty, sent, holes, zeros, kept, writes, chunks, keys;
+	uint64_t paced_ns;
 	uint64_t round_number, round_pages, round_holes, round_kept, round_protect_ns, round_ns;
 };
 
@@ -31,6 +32,7 @@ struct door_spec {
 	struct sockaddr_in peer;
 	uint64_t bandwidth;
 	bool discard;
+	bool send_zeros;
 	int regions;
 	int fd[VMFM_REGIONS_MAX];
 	char name[VMFM_REGIONS_MAX][VMFM_NAME_BYTES];

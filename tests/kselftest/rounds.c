@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,6 +122,58 @@ static void *write_pages(void *arg)
 	return NULL;
 }
 
+/* A page of zeros, one that only begins like it, one that does not. */
+static void *write_zeros(void *arg)
+{
+	struct work *work = arg;
+	uint64_t generation = 0;
+
+	while (!atomic_load(work->stop)) {
+		size_t index = roll(&work->seed) % (work->size / PAGE);
+		char *page = work->area + index * PAGE;
+
+		if (generation % 2)
+			memset(page, 0, PAGE);
+		if (generation % 4 == 1)
+			page[PAGE - 1] = 1 + generation % 255;
+		if (generation % 4 == 2)
+			stamp(page, index, generation);
+		atomic_fetch_add(&work->done, 1);
+		if (++generation % 64 == 0)
+			usleep(500);
+	}
+	return NULL;
+}
+
+#define SLOTS	64
+
+/* The block of a slot; they are spread over all of a large region. */
+static size_t slot_at(size_t size, unsigned int slot)
+{
+	return (size / SLOTS * slot + slot * 37 * BLOCK) & ~(BLOCK - 1);
+}
+
+/* Comes to one slot after the other, and writes in those it has come to. */
+static void *write_slots(void *arg)
+{
+	struct work *work = arg;
+	unsigned int slots = 1;
+	uint64_t generation;
+
+	for (generation = 1; !atomic_load(work->stop); generation++) {
+		size_t at = slot_at(work->size, roll(&work->seed) % slots);
+
+		at += roll(&work->seed) % (BLOCK / PAGE) * PAGE;
+		stamp(work->area + at, at / PAGE, generation);
+		atomic_fetch_add(&work->done, 1);
+		if (generation % 32 == 0) {
+			slots += slots < SLOTS;
+			usleep(2000);
+		}
+	}
+	return NULL;
+}
+
 /* Balloon: holes of one page, of many, of whole blocks. */
 static void *punch_pages(void *arg)
 {
@@ -162,6 +215,7 @@ FIXTURE(rounds)
 {
 	struct door door;
 	int regions;
+	bool send_zeros;
 	size_t size;
 	int fd[4], sink_fd[4];
 	char *area[4];
@@ -224,6 +278,7 @@ static void make_sessions(struct __test_metadata *_metadata, FIXTURE_DATA(rounds
 	ASSERT_GT(self->sink, 0) TH_LOG("sink: %s", self->door.error);
 
 	spec.role = VMFM_ROLE_SOURCE;
+	spec.send_zeros = self->send_zeros;
 	for (i = 0; i < self->regions; i++)
 		spec.fd[i] = self->fd[i];
 	self->source = door_new(&self->door, &spec);
@@ -272,36 +327,49 @@ static void final(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
 		TH_LOG("sink: %s", self->door.error);
 }
 
-static unsigned long differences(FIXTURE_DATA(rounds) *self)
+static unsigned long differences_in(FIXTURE_DATA(rounds) *self, int region, size_t from, size_t to)
 {
 	unsigned long pages = 0;
 	char a[PAGE], b[PAGE];
 	size_t at;
-	int i;
 
-	for (i = 0; i < self->regions; i++)
-		for (at = 0; at < self->size; at += PAGE)
-			if (pread(self->fd[i], a, PAGE, at) != (ssize_t)PAGE ||
-			    pread(self->sink_fd[i], b, PAGE, at) != (ssize_t)PAGE ||
-			    memcmp(a, b, PAGE))
-				pages++;
+	for (at = from; at < to; at += PAGE)
+		if (pread(self->fd[region], a, PAGE, at) != (ssize_t)PAGE ||
+		    pread(self->sink_fd[region], b, PAGE, at) != (ssize_t)PAGE ||
+		    memcmp(a, b, PAGE))
+			pages++;
 	return pages;
 }
 
-static void finish(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+static unsigned long differences(FIXTURE_DATA(rounds) *self)
+{
+	unsigned long pages = 0;
+	int i;
+
+	for (i = 0; i < self->regions; i++)
+		pages += differences_in(self, i, 0, self->size);
+	return pages;
+}
+
+static void end_sessions(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
 {
 	struct door_stats stats;
 
 	dismiss(self);
 	final(_metadata, self);
-	EXPECT_EQ(0, differences(self));
 	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
-	TH_LOG("sent %llu pages, %llu holes, kept %llu, %llu writes, %llu chunks",
+	TH_LOG("sent %llu pages, %llu holes, %llu zeros, kept %llu, %llu writes, %llu chunks",
 	       (unsigned long long)stats.sent, (unsigned long long)stats.holes,
-	       (unsigned long long)stats.kept, (unsigned long long)stats.writes,
-	       (unsigned long long)stats.chunks);
+	       (unsigned long long)stats.zeros, (unsigned long long)stats.kept,
+	       (unsigned long long)stats.writes, (unsigned long long)stats.chunks);
 	ASSERT_EQ(0, door_get(&self->door, self->sink, &stats));
 	EXPECT_EQ(0, stats.keys);
+}
+
+static void finish(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	end_sessions(_metadata, self);
+	EXPECT_EQ(0, differences(self));
 }
 
 FIXTURE_SETUP(rounds)
@@ -340,9 +408,87 @@ TEST_F_TIMEOUT(rounds, idle_sparse, 300)
 	start(_metadata, self);
 	one_round(_metadata, self);
 	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
-	EXPECT_EQ(variant->huge ? 1024 : 513, stats.sent);
+	EXPECT_EQ(513, stats.sent);
+	EXPECT_EQ(variant->huge ? 511 : 0, stats.zeros);
 	EXPECT_EQ(0, stats.dirty);
 	finish(_metadata, self);
+}
+
+TEST_F_TIMEOUT(rounds, zeros_sent_when_asked_for, 300)
+{
+	struct door_stats stats;
+
+	self->send_zeros = true;
+	make_regions(_metadata, self, 1, SIZE / 4);
+	ASSERT_EQ(0, fallocate(self->fd[0], 0, 0, 4 * BLOCK));
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	one_round(_metadata, self);
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	EXPECT_EQ(2048, stats.sent);
+	EXPECT_EQ(0, stats.zeros);
+	finish(_metadata, self);
+}
+
+/* All of a chunk begins like zeros; what is present and zero costs the sink nothing. */
+TEST_F_TIMEOUT(rounds, zeros_and_what_looks_like_them, 300)
+{
+	struct door_stats stats;
+	struct stat sink;
+	size_t at;
+
+	make_regions(_metadata, self, 1, SIZE);
+	ASSERT_EQ(0, fallocate(self->fd[0], 0, 0, SIZE));
+	for (at = 2 * BLOCK; at < 3 * BLOCK; at += PAGE)
+		self->area[0][at + PAGE - 1] = 1;
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	one_round(_metadata, self);
+	one_round(_metadata, self);
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	EXPECT_EQ(512, stats.sent);
+	EXPECT_EQ(0, stats.dirty);
+	memset(self->area[0] + 2 * BLOCK, 0, BLOCK);
+	finish(_metadata, self);
+	ASSERT_EQ(0, fstat(self->sink_fd[0], &sink));
+	EXPECT_EQ(BLOCK / 512, sink.st_blocks);
+}
+
+TEST_F_TIMEOUT(rounds, zeros_race, 300)
+{
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE / 4);
+	fill(self, 0, 0, SIZE / 8);
+	make_sessions(_metadata, self);
+	for (i = 0; i < 3; i++)
+		employ(self, write_zeros, 0);
+	start(_metadata, self);
+	for (i = 0; i < ROUNDS; i++)
+		one_round(_metadata, self);
+	finish(_metadata, self);
+}
+
+/* What is written is where nothing was when tracking began, too. */
+TEST_F_TIMEOUT(rounds, nominal_terabyte, 300)
+{
+	unsigned int slot;
+	int i;
+
+	make_regions(_metadata, self, 1, 1UL << 40);
+	make_sessions(_metadata, self);
+	for (i = 0; i < 3; i++)
+		employ(self, write_slots, 0);
+	usleep(50000);
+	start(_metadata, self);
+	for (i = 0; i < ROUNDS; i++)
+		one_round(_metadata, self);
+	end_sessions(_metadata, self);
+	for (slot = 0; slot < SLOTS; slot++) {
+		size_t at = slot_at(self->size, slot);
+
+		EXPECT_EQ(0, differences_in(self, 0, at, at + BLOCK));
+	}
 }
 
 static void start_among_writers(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)

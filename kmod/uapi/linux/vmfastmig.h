@@ -37,6 +37,8 @@
  *         BANDWIDTH     optional, bytes/s, 0 is unlimited (source)
  *         DISCARD       flag (sink): drop what the files hold. Without it a
  *                       file with pages present is refused with ENOTEMPTY.
+ *         SEND_ZEROS    flag (source): pages of zeros are sent like any other.
+ *                       Without it they are looked for and become holes.
  *     answer: SESSION_ID, ADDR (sink: the address and port really bound)
  *     The session belongs to the netlink socket that made it and ends with it.
  *
@@ -157,6 +159,7 @@ enum vmfm_attr {
 	VMFM_A_STATS,		/* nest of enum vmfm_stats_attr */
 	VMFM_A_ROUND,		/* nest of enum vmfm_round_attr */
 	VMFM_A_PACE,		/* u64: bytes/s, 0 is unlimited */
+	VMFM_A_SEND_ZEROS,	/* flag */
 	__VMFM_A_MAX,
 };
 #define VMFM_A_MAX (__VMFM_A_MAX - 1)
@@ -188,11 +191,12 @@ enum vmfm_stats_attr {
 	VMFM_A_STATS_SENT_PAGES,	/* u64 */
 	VMFM_A_STATS_SENT_BYTES,	/* u64 */
 	VMFM_A_STATS_HOLE_PAGES,	/* u64: travelled as holes */
-	VMFM_A_STATS_KEPT_PAGES,	/* u64: left marked by the reference rule, over all rounds */
+	VMFM_A_STATS_KEPT_PAGES,	/* u64: held back by the reference rule, over all rounds */
 	VMFM_A_STATS_WRITES,		/* u64: RDMA WRITE work requests */
 	VMFM_A_STATS_CHUNKS,		/* u64: chunks granted (both roles) */
 	VMFM_A_STATS_KEYS,		/* u64: memory regions registered now (sink) */
 	VMFM_A_STATS_PACED_NS,		/* u64: source: waits imposed on writers, their sum */
+	VMFM_A_STATS_ZERO_PAGES,	/* u64: source: present, found to be zeros and not sent */
 	__VMFM_A_STATS_MAX,
 };
 #define VMFM_A_STATS_MAX (__VMFM_A_STATS_MAX - 1)
@@ -204,12 +208,13 @@ enum vmfm_round_attr {
 	VMFM_A_ROUND_PAGES,		/* u64: sent */
 	VMFM_A_ROUND_BYTES,		/* u64: sent */
 	VMFM_A_ROUND_HOLE_PAGES,	/* u64 */
-	VMFM_A_ROUND_KEPT_PAGES,	/* u64: sent, and left marked by the reference rule */
+	VMFM_A_ROUND_KEPT_PAGES,	/* u64: held back, and left marked, by the reference rule */
 	VMFM_A_ROUND_TIME_NS,		/* u64: first take to the sink's acknowledgement */
 	VMFM_A_ROUND_PROTECT_NS,	/* u64: of that, revoking write access */
 	VMFM_A_ROUND_WAIT_NS,		/* u64: of that, waiting for grants */
 	VMFM_A_ROUND_DIRTY_PAGES,	/* u64: marked again when it ended */
 	VMFM_A_ROUND_FINAL,		/* flag: guest stopped */
+	VMFM_A_ROUND_ZERO_PAGES,	/* u64: found to be zeros and not sent */
 	__VMFM_A_ROUND_MAX,
 };
 #define VMFM_A_ROUND_MAX (__VMFM_A_ROUND_MAX - 1)
