@@ -22,6 +22,7 @@ static const struct option flags[] = {
 	{ "max-slowdown", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, 'o' },
 	{ "paused", no_argument, NULL, 'o' },
+	{ "send-zeros", no_argument, NULL, 'o' },
 	{ NULL, 0, NULL, 0 },
 };
 

@@ -6,6 +6,7 @@
 #define RATE_BYTES	(1 << 20)	/* a round of less says little of the link */
 #define STALLED_ROUNDS	6
 #define PACE_LEAST	(64 << 10)
+#define PAUSE_MOST_MS	1000
 #define SAMPLE_NS	100000000ULL
 #define NSEC_PER_SEC	1000000000ULL
 
@@ -61,14 +62,21 @@ static bool slow_down(struct converge *converge)
 }
 
 enum converge_verdict converge_round(struct converge *converge, uint64_t sent_bytes,
-				     uint64_t time_ns, uint64_t dirty_bytes)
+				     uint64_t time_ns, uint64_t dirty_bytes, uint64_t kept_bytes)
 {
+	uint64_t pause_ms;
+
+	if (kept_bytes > dirty_bytes)
+		kept_bytes = dirty_bytes;	/* some of them became holes meanwhile */
 	converge->rounds++;
 	if (sent_bytes >= RATE_BYTES || !converge->rate)
 		converge->rate = per_second(sent_bytes, time_ns);
-	converge->dirty_rate = per_second(dirty_bytes, time_ns);
+	converge->dirty_rate = per_second(dirty_bytes - kept_bytes, time_ns);
 	converge->expected_ms = converge->rate ? scale(dirty_bytes, 1000, converge->rate) :
 				dirty_bytes ? UINT64_MAX : 0;
+
+	pause_ms = converge->rate ? scale(kept_bytes, 1000, converge->rate) : PAUSE_MOST_MS;
+	converge->pause_ms = pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS;
 
 	/* Less than a tenth better is no better. */
 	if (converge->rounds > 1 &&

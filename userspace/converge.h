@@ -23,6 +23,7 @@ struct converge {
 	uint64_t expected_ms;		/* to send what is left */
 	uint64_t free_rate;		/* bytes/s, the most that it dirtied as it liked */
 	uint64_t pace;			/* bytes/s that it may dirty from now on; 0: as it likes */
+	unsigned int pause_ms;		/* before the next round: see converge_round() */
 	uint64_t marked_bytes, marked_ns;	/* of the last sample */
 };
 
@@ -32,7 +33,12 @@ void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int
  * round little can be dirtied twice, which makes a fast guest look slower than it is.
  */
 void converge_sample(struct converge *converge, uint64_t marked_bytes, uint64_t now_ns);
+/*
+ * @kept_bytes of the @dirty_bytes left were held back by the reference rule, and not
+ * dirtied. Rounds do not help against them, time does: the next one is to wait for as
+ * long as sending them would have taken.
+ */
 enum converge_verdict converge_round(struct converge *converge, uint64_t sent_bytes,
-				     uint64_t time_ns, uint64_t dirty_bytes);
+				     uint64_t time_ns, uint64_t dirty_bytes, uint64_t kept_bytes);
 
 #endif

@@ -242,6 +242,8 @@ int door_session_new(struct door *door, const struct door_spec *spec, uint32_t *
 	nla_put_u64(msg, VMFM_A_BANDWIDTH, spec->bandwidth);
 	if (spec->role == VMFM_ROLE_SINK)
 		nla_put_flag(msg, VMFM_A_DISCARD);
+	if (spec->send_zeros)
+		nla_put_flag(msg, VMFM_A_SEND_ZEROS);
 	put_regions(msg, spec);
 	if (call(door, msg, on_made, &made, fault))
 		return -1;
@@ -259,6 +261,7 @@ static void read_round(struct nlattr *nest, struct door_round *round)
 	round->pages = u64_of(tb[VMFM_A_ROUND_PAGES]);
 	round->bytes = u64_of(tb[VMFM_A_ROUND_BYTES]);
 	round->hole_pages = u64_of(tb[VMFM_A_ROUND_HOLE_PAGES]);
+	round->zero_pages = u64_of(tb[VMFM_A_ROUND_ZERO_PAGES]);
 	round->kept_pages = u64_of(tb[VMFM_A_ROUND_KEPT_PAGES]);
 	round->time_ns = u64_of(tb[VMFM_A_ROUND_TIME_NS]);
 	round->protect_ns = u64_of(tb[VMFM_A_ROUND_PROTECT_NS]);
@@ -278,6 +281,7 @@ static void read_stats(struct nlattr *nest, struct door_session *session)
 	session->marked_pages = u64_of(tb[VMFM_A_STATS_MARKED_PAGES]);
 	session->sent_pages = u64_of(tb[VMFM_A_STATS_SENT_PAGES]);
 	session->hole_pages = u64_of(tb[VMFM_A_STATS_HOLE_PAGES]);
+	session->zero_pages = u64_of(tb[VMFM_A_STATS_ZERO_PAGES]);
 	session->kept_pages = u64_of(tb[VMFM_A_STATS_KEPT_PAGES]);
 	session->writes = u64_of(tb[VMFM_A_STATS_WRITES]);
 	session->chunks = u64_of(tb[VMFM_A_STATS_CHUNKS]);

@@ -24,14 +24,16 @@ struct door {
 
 struct door_round {
 	uint32_t number;
-	uint64_t pages, bytes, hole_pages, kept_pages, time_ns, protect_ns, wait_ns, dirty_pages;
+	uint64_t pages, bytes, hole_pages, zero_pages, kept_pages, time_ns, protect_ns, wait_ns,
+		 dirty_pages;
 };
 
 struct door_session {
 	uint32_t id;
 	int role, state, error;
 	char error_text[VMFM_ERROR_TEXT_BYTES];
-	uint64_t total_bytes, present_pages, dirty_pages, marked_pages, sent_pages, hole_pages, kept_pages;
+	uint64_t total_bytes, present_pages, dirty_pages, marked_pages, sent_pages, hole_pages,
+		 zero_pages, kept_pages;
 	uint64_t writes, chunks, keys, paced_ns;
 	struct door_round round;	/* number 0: none ended yet */
 };
@@ -41,6 +43,7 @@ struct door_spec {
 	uint8_t token[VMFM_TOKEN_BYTES];
 	struct sockaddr_storage addr, peer;	/* family 0: none */
 	uint64_t bandwidth;
+	bool send_zeros;
 	unsigned int regions;
 	struct {
 		char name[VMFM_NAME_BYTES];

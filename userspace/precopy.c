@@ -10,7 +10,8 @@
 int source_start(struct source *source, struct fault *fault)
 {
 	struct door_spec spec = { .role = VMFM_ROLE_SOURCE, .addr = source->rdma,
-				  .bandwidth = source->uri->options.bandwidth };
+				  .bandwidth = source->uri->options.bandwidth,
+				  .send_zeros = source->uri->options.send_zeros };
 	struct door_session session;
 	unsigned int i;
 
@@ -53,6 +54,13 @@ static int check_time(struct source *source, struct fault *fault)
 	       fail(fault, "not done in %u s", limit_s) : 0;
 }
 
+/* All marks but those of the reference rule. */
+static uint64_t written_bytes(const struct door_session *session)
+{
+	return session->marked_pages > session->kept_pages ?
+	       (session->marked_pages - session->kept_pages) << 12 : 0;
+}
+
 int source_wait_round(struct source *source, struct fault *fault)
 {
 	const struct watch *watch = &source->watch;
@@ -62,7 +70,7 @@ int source_wait_round(struct source *source, struct fault *fault)
 	do {
 		err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, 200, watch,
 					&source->last, fault);
-		converge_sample(&source->converge, source->last.marked_pages << 12, clock_ns());
+		converge_sample(&source->converge, written_bytes(&source->last), clock_ns());
 		if (err)
 			tell_progress(source);
 		watch_poll(watch, early);
@@ -89,6 +97,15 @@ int source_round(struct source *source, struct fault *fault)
 	       source_wait_round(source, fault);
 }
 
+/* Whoever ends it early is seen to by the next round. */
+static void rest(struct source *source)
+{
+	struct pollfd early[2];
+
+	watch_poll(&source->watch, early);
+	poll(early, 2, source->converge.pause_ms);
+}
+
 int source_precopy(struct source *source, struct fault *fault)
 {
 	const struct uri_options *options = &source->uri->options;
@@ -105,8 +122,10 @@ int source_precopy(struct source *source, struct fault *fault)
 		    source_round(source, fault))
 			return -1;
 		verdict = converge_round(converge, round->bytes, round->time_ns,
-					 round->dirty_pages << 12);
+					 round->dirty_pages << 12, round->kept_pages << 12);
 		tell_progress(source);
+		if (verdict == CONVERGE_ROUND)
+			rest(source);
 	}
 	if (verdict == CONVERGE_SWITCH || options->force)
 		return 0;

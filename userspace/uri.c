@@ -64,6 +64,8 @@ int uri_option(struct uri_options *options, const char *key, const char *value,
 		return flag(key, value, &options->force, fault);
 	if (!strcmp(key, "paused"))
 		return flag(key, value, &options->paused, fault);
+	if (!strcmp(key, "send-zeros"))
+		return flag(key, value, &options->send_zeros, fault);
 	if (!strcmp(key, "bandwidth"))
 		return number(key, value, 0, UINT64_MAX, true, &options->bandwidth, fault);
 	if (!strcmp(key, "downtime")) {
@@ -86,7 +88,7 @@ int uri_option(struct uri_options *options, const char *key, const char *value,
 		options->timeout_s = err ? options->timeout_s : n;
 		return err;
 	}
-	return fail(fault, "unknown option %s: downtime, bandwidth, rounds, max-slowdown, force, paused, timeout",
+	return fail(fault, "unknown option %s: downtime, bandwidth, rounds, max-slowdown, force, paused, send-zeros, timeout",
 		    key);
 }
 

@@ -13,6 +13,7 @@
  *   rounds=N         most rounds before it gives up, 1 to 10000; default 30
  *   force            switch over after the last round even if not converged
  *   paused           the destination stays paused
+ *   send-zeros       pages of zeros are sent as they are, not looked for
  *   max-slowdown=PERCENT  by how much its dirtying may be slowed down so that it
  *                    converges, 0 to 99; default 0
  *   timeout=S        seconds for the whole migration; 0, the default, is none
@@ -35,6 +36,7 @@ struct uri_options {
 	unsigned int max_slowdown;	/* percent */
 	bool force;
 	bool paused;
+	bool send_zeros;
 };
 
 struct uri {

@@ -8,7 +8,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *synopsis, *purpose;
 } commands[] = {
-	{ "migrate", cmd_migrate, "--qmp PATH [--detach] [--downtime MS] [--bandwidth BYTES] [--rounds N] [--max-slowdown PERCENT] [--force] [--paused] [--timeout S] [--json] [--json-file FILE] [--socket PATH] rdmafast:HOST[:PORT][/NAME][?OPTION=VALUE&...]",
+	{ "migrate", cmd_migrate, "--qmp PATH [--detach] [--downtime MS] [--bandwidth BYTES] [--rounds N] [--max-slowdown PERCENT] [--force] [--paused] [--send-zeros] [--timeout S] [--json] [--json-file FILE] [--socket PATH] rdmafast:HOST[:PORT][/NAME][?OPTION=VALUE&...]",
 	  "move the guest behind that monitor to another host" },
 	{ "incoming", cmd_incoming, "--qmp PATH [--detach] [--json] [--json-file FILE] [--socket PATH] rdmafast:0[:PORT][/NAME]",
 	  "have a QEMU started with -incoming defer wait for its guest" },

@@ -22,7 +22,7 @@ static enum converge_verdict run(struct converge *converge, uint64_t ram_bytes, 
 		uint64_t dirty = (uint64_t)((double)pace * time_ns / SECOND);
 
 		dirty = dirty < ram_bytes ? dirty : ram_bytes;
-		verdict = converge_round(converge, left, time_ns, dirty);
+		verdict = converge_round(converge, left, time_ns, dirty, 0);
 		left = dirty;
 	}
 	return verdict;
@@ -124,6 +124,23 @@ static void samples(void)
 	CHECK(converge.free_rate == 100 * MIB);
 }
 
+/* What is held back is no dirt, and is waited for instead of being sent. */
+static void held_back(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 100 * MIB, SECOND, 60 * MIB, 0) == CONVERGE_ROUND);
+	CHECK(!converge.pause_ms && converge.dirty_rate == 60 * MIB);
+	CHECK(converge_round(&converge, 10 * MIB, SECOND / 10, 30 * MIB, 20 * MIB) == CONVERGE_ROUND);
+	CHECK(converge.pause_ms == 200 && converge.dirty_rate == 100 * MIB);
+	CHECK(converge.expected_ms == 300);
+	converge_round(&converge, 10 * MIB, SECOND / 10, 500 * MIB, 500 * MIB);
+	CHECK(converge.pause_ms == 1000 && !converge.dirty_rate);
+	converge_round(&converge, 10 * MIB, SECOND / 10, 1 * MIB, 2 * MIB);
+	CHECK(converge.pause_ms == 10 && !converge.dirty_rate);
+}
+
 /* Where half of the link's rate does not help, less is tried, down to a least. */
 static void slowed_down_further(void)
 {
@@ -133,13 +150,13 @@ static void slowed_down_further(void)
 
 	converge_init(&converge, 10, 1000);
 	converge.max_slowdown = 99;
-	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB);
+	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB, 0);
 	for (i = 0; i < 5; i++) {
-		CHECK(converge_round(&converge, 50 * MIB, SECOND, 50 * MIB) == CONVERGE_ROUND);
+		CHECK(converge_round(&converge, 50 * MIB, SECOND, 50 * MIB, 0) == CONVERGE_ROUND);
 		CHECK(converge.pace < last && converge.pace >= MIB / 2);
 		last = converge.pace;
 	}
-	for (; i < 20 && converge_round(&converge, 50 * MIB, SECOND, 50 * MIB) == CONVERGE_ROUND; i++)
+	for (; i < 20 && converge_round(&converge, 50 * MIB, SECOND, 50 * MIB, 0) == CONVERGE_ROUND; i++)
 		;
 	CHECK(i < 20 && converge.pace == MIB / 2);
 }
@@ -149,7 +166,7 @@ static void idle_guest(void)
 	struct converge converge;
 
 	converge_init(&converge, 1, 30);
-	CHECK(converge_round(&converge, 512 * MIB, SECOND, 0) == CONVERGE_SWITCH);
+	CHECK(converge_round(&converge, 512 * MIB, SECOND, 0, 0) == CONVERGE_SWITCH);
 	CHECK(converge.expected_ms == 0 && converge.dirty_rate == 0);
 	CHECK(converge.rate == 512 * MIB);
 }
@@ -160,10 +177,10 @@ static void half_of_target(void)
 	struct converge converge;
 
 	converge_init(&converge, 300, 30);
-	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 151 * MIB) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 151 * MIB, 0) == CONVERGE_ROUND);
 	CHECK(converge.expected_ms == 151);
 	converge_init(&converge, 300, 30);
-	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 150 * MIB) == CONVERGE_SWITCH);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 150 * MIB, 0) == CONVERGE_SWITCH);
 	CHECK(converge.expected_ms == 150);
 }
 
@@ -173,11 +190,11 @@ static void stalled(void)
 	unsigned int i;
 
 	converge_init(&converge, 10, 1000);
-	CHECK(converge_round(&converge, 100 * MIB, SECOND, 50 * MIB) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, 100 * MIB, SECOND, 50 * MIB, 0) == CONVERGE_ROUND);
 	for (i = 0; i < 5; i++)
-		CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 46 * MIB) == CONVERGE_ROUND);
+		CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 46 * MIB, 0) == CONVERGE_ROUND);
 	CHECK(converge.stalled == 5);
-	CHECK(converge_round(&converge, 46 * MIB, SECOND / 2, 46 * MIB) == CONVERGE_NEVER);
+	CHECK(converge_round(&converge, 46 * MIB, SECOND / 2, 46 * MIB, 0) == CONVERGE_NEVER);
 }
 
 /* One round of real progress, and the count starts anew. */
@@ -187,14 +204,14 @@ static void progress_forgives(void)
 	unsigned int i;
 
 	converge_init(&converge, 10, 1000);
-	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB);
+	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB, 0);
 	for (i = 0; i < 5; i++)
-		converge_round(&converge, 50 * MIB, SECOND / 2, 50 * MIB);
-	CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 40 * MIB) == CONVERGE_ROUND);
+		converge_round(&converge, 50 * MIB, SECOND / 2, 50 * MIB, 0);
+	CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 40 * MIB, 0) == CONVERGE_ROUND);
 	CHECK(converge.stalled == 0);
 	for (i = 0; i < 5; i++)
-		CHECK(converge_round(&converge, 40 * MIB, SECOND / 2, 60 * MIB) == CONVERGE_ROUND);
-	CHECK(converge_round(&converge, 40 * MIB, SECOND / 2, 60 * MIB) == CONVERGE_NEVER);
+		CHECK(converge_round(&converge, 40 * MIB, SECOND / 2, 60 * MIB, 0) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, 40 * MIB, SECOND / 2, 60 * MIB, 0) == CONVERGE_NEVER);
 }
 
 static void rounds_max(void)
@@ -205,14 +222,14 @@ static void rounds_max(void)
 
 	converge_init(&converge, 1, 4);
 	for (i = 1; i < 4; i++, dirty /= 2)
-		CHECK(converge_round(&converge, dirty, SECOND, dirty / 2) == CONVERGE_ROUND);
-	CHECK(converge_round(&converge, dirty, SECOND, dirty / 2) == CONVERGE_NEVER);
+		CHECK(converge_round(&converge, dirty, SECOND, dirty / 2, 0) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, dirty, SECOND, dirty / 2, 0) == CONVERGE_NEVER);
 	CHECK(converge.rounds == 4 && converge.stalled == 0);
 
 	converge_init(&converge, 300, 1);
-	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 1000 * MIB) == CONVERGE_NEVER);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 1000 * MIB, 0) == CONVERGE_NEVER);
 	converge_init(&converge, 300, 1);
-	CHECK(converge_round(&converge, 1000 * MIB, SECOND, MIB) == CONVERGE_SWITCH);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, MIB, 0) == CONVERGE_SWITCH);
 }
 
 /* A few pages take as long as a message does: no measure of the link. */
@@ -221,11 +238,11 @@ static void small_rounds_tell_no_rate(void)
 	struct converge converge;
 
 	converge_init(&converge, 300, 30);
-	converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB);
-	converge_round(&converge, 8192, SECOND / 100, 400 * MIB);
+	converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB, 0);
+	converge_round(&converge, 8192, SECOND / 100, 400 * MIB, 0);
 	CHECK(converge.rate == 1000 * MIB);
 	CHECK(converge.expected_ms == 400);
-	converge_round(&converge, 400 * MIB, SECOND, 300 * MIB);
+	converge_round(&converge, 400 * MIB, SECOND, 300 * MIB, 0);
 	CHECK(converge.rate == 400 * MIB);
 }
 
@@ -234,15 +251,15 @@ static void zero_time(void)
 	struct converge converge;
 
 	converge_init(&converge, 300, 30);
-	CHECK(converge_round(&converge, 0, 0, 0) == CONVERGE_SWITCH);
+	CHECK(converge_round(&converge, 0, 0, 0, 0) == CONVERGE_SWITCH);
 	converge_init(&converge, 300, 30);
-	CHECK(converge_round(&converge, 100 * MIB, 0, 4096) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, 100 * MIB, 0, 4096, 0) == CONVERGE_ROUND);
 	CHECK(converge.rate == 0 && converge.expected_ms == UINT64_MAX);
-	CHECK(converge_round(&converge, 4096, SECOND / 1000, 4096) == CONVERGE_SWITCH);
+	CHECK(converge_round(&converge, 4096, SECOND / 1000, 4096, 0) == CONVERGE_SWITCH);
 
 	/* Nothing present, then something dirty: no rate to judge it by. */
 	converge_init(&converge, 300, 30);
-	CHECK(converge_round(&converge, 0, SECOND, 4096) == CONVERGE_ROUND);
+	CHECK(converge_round(&converge, 0, SECOND, 4096, 0) == CONVERGE_ROUND);
 }
 
 /* No product may wrap around to a little one that fits the target. */
@@ -260,8 +277,8 @@ static void extremes(void)
 				enum converge_verdict verdict;
 
 				converge_init(&converge, 300, 30);
-				converge_round(&converge, MIB, SECOND, 3 * MIB);
-				verdict = converge_round(&converge, bytes[s], times[t], bytes[d]);
+				converge_round(&converge, MIB, SECOND, 3 * MIB, 0);
+				verdict = converge_round(&converge, bytes[s], times[t], bytes[d], 0);
 				if (verdict != CONVERGE_SWITCH)
 					continue;
 				CHECK(bytes[d] == 0 ||
@@ -278,6 +295,7 @@ int main(void)
 		{ "a guest that may not be slowed down enough", slowed_down_not_enough },
 		{ "a guest that need not be slowed down", not_slowed_down },
 		{ "samples of what is dirtied", samples },
+		{ "pages held back by references", held_back },
 		{ "a guest that is slowed down further", slowed_down_further },
 		{ "an idle guest switches after one round", idle_guest },
 		{ "half of the target is for the rest", half_of_target },

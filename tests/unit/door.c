@@ -422,6 +422,7 @@ static void session_told(void)
 	CHECK(session.state == VMFM_STATE_READY && !*session.error_text);
 	CHECK(session.total_bytes == 1000ULL * VMFM_A_STATS + VMFM_A_STATS_TOTAL_BYTES);
 	CHECK(session.dirty_pages == 1000ULL * VMFM_A_STATS + VMFM_A_STATS_DIRTY_PAGES);
+	CHECK(session.zero_pages == 1000ULL * VMFM_A_STATS + VMFM_A_STATS_ZERO_PAGES);
 	CHECK(session.keys == 1000ULL * VMFM_A_STATS + VMFM_A_STATS_KEYS);
 	CHECK(session.round.number == 6 && session.round.pages == 100);
 	CHECK(session.round.time_ns == UINT64_MAX && session.round.dirty_pages == 300);

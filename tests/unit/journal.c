@@ -272,14 +272,15 @@ static void real_qemu(void)
 	CHECK(!qmp_call(&qmp, "cont", NULL, NULL, &fault));
 	CHECK(!qmp_call(&qmp, "migrate", json_pack("{s:s}", "uri", "exec:cat >/dev/null"), NULL,
 			&fault));
-	for (tries = 0; tries < 500; tries++) {
+	for (tries = 0; tries < 6000; tries++) {
 		CHECK(!qmp_call(&qmp, "query-status", NULL, &answer, &fault));
 		if (!strcmp(json_string_value(json_object_get(answer, "status")), "postmigrate"))
 			break;
 		json_decref(answer);
+		answer = NULL;
 		usleep(10000);
 	}
-	CHECK(tries < 500);
+	CHECK(answer);
 	json_decref(answer);
 	journal.qmp = &qmp;
 	CHECK(!journal_write(&journal, false, &fault));

@@ -20,7 +20,7 @@
 	",\"total_bytes\":1048576,\"present_bytes\":524288,\"sent_bytes\":262144,\"dirty_bytes\":8192," \
 	"\"rate\":1000000,\"dirty_rate\":40960,\"expected_downtime_ms\":9}}}\n"
 #define COMPLETED "{\"result\":{\"completed\":true,\"ram\":{\"pages_sent\":70,\"bytes_sent\":286720," \
-	"\"hole_pages\":3,\"work_requests\":9},\"downtime_ms\":{\"qemu\":4.0,\"window\":12.5}}}\n"
+	"\"hole_pages\":1,\"zero_pages\":2,\"work_requests\":9},\"downtime_ms\":{\"qemu\":4.0,\"window\":12.5}}}\n"
 #define INNER(status) "{\"event\": \"MIGRATION\", \"data\": {\"status\": \"" status "\"}}\r\n"
 
 static struct front front;

@@ -173,6 +173,9 @@ static void ranges(void)
 	refused("rdmafast:b?rounds=10001", "1 to 10000");
 	CHECK(!parse("rdmafast:b?timeout=0") && !o->timeout_s);
 	CHECK(!parse("rdmafast:b?timeout=86400") && o->timeout_s == 86400);
+	CHECK(!parse("rdmafast:b?send-zeros") && o->send_zeros);
+	CHECK(!parse("rdmafast:b?send-zeros=off") && !o->send_zeros);
+	refused("rdmafast:b?send-zeros=7", "on or off");
 	CHECK(!parse("rdmafast:b?max-slowdown=0") && !o->max_slowdown);
 	CHECK(!parse("rdmafast:b?max-slowdown=99") && o->max_slowdown == 99);
 	refused("rdmafast:b?max-slowdown=100", "0 to 99");

@@ -39,7 +39,7 @@ static json_t *ram(const struct migration *migration)
 	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
 			 "transferred", sent, "remaining", remaining(migration),
 			 "total", figure(progress, "total_bytes"),
-			 "duplicate", figure(done, "hole_pages"), "skipped", (json_int_t)0,
+			 "duplicate", figure(done, "hole_pages") + figure(done, "zero_pages"), "skipped", (json_int_t)0,
 			 "normal", sent / PAGE_BYTES, "normal-bytes", sent,
 			 "dirty-pages-rate", figure(progress, "dirty_rate") / PAGE_BYTES,
 			 "mbps", (double)rate * 8 / 1e6,
