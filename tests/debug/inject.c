@@ -330,6 +330,44 @@ TEST_F_TIMEOUT(inject_pages, touch, 150)
 	each_fault(_metadata, &self->pair, &trial);
 }
 
+/* Pages that came after tracking had begun: nothing has room for their marks. */
+static const char *prepare_first_mark(struct pair *pair)
+{
+	const char *wrong = prepare_touch(pair) ?: empty_file(pair) ?: pair_new(pair) ?:
+			    pair_start(pair);
+
+	if (wrong)
+		return wrong;
+	return fallocate(pair->source_fd, 0, 0, PAIR_BYTES) ? "no memory before any is refused" : NULL;
+}
+
+static unsigned int incomplete;
+
+/* The write is there; and it arrived, or the session says that it does not know of it. */
+static const char *check_first_mark(struct pair *pair, int err)
+{
+	const char *wrong = pair_finish(pair);
+	struct door_stats stats;
+
+	if (wrong) {
+		if (door_get(&pair->other, pair->source_id, &stats) ||
+		    stats.state != VMFM_STATE_FAILED || stats.error != -ENOMEM)
+			return wrong;
+		incomplete++;
+	}
+	return pair_end(pair) ?: pair_gone(pair) ?: check_touch(pair, err);
+}
+
+TEST_F_TIMEOUT(inject_pages, first_mark, 300)
+{
+	const struct trial trial = { .prepare = prepare_first_mark, .act = act_touch,
+				     .check = check_first_mark, .survives = true };
+
+	incomplete = 0;
+	each_fault(_metadata, &self->pair, &trial);
+	EXPECT_EQ(1, incomplete);
+}
+
 static const char *prepare_punch(struct pair *pair)
 {
 	pair_fill(pair, 1);
