@@ -261,23 +261,15 @@ FIXTURE_VARIANT(inject_pages)
 FIXTURE_VARIANT_ADD(inject_pages, huge_folios) { .huge = 1 };
 FIXTURE_VARIANT_ADD(inject_pages, small_folios) { .huge = 0 };
 
-static int set_huge(struct pair *pair, int huge)
-{
-	struct nl_msg *msg = door_message(&pair->other, VMFM_CMD_PARAM_SET, 0);
-
-	nla_put_u8(msg, VMFM_A_HUGE, huge);
-	return door_send(&pair->other, msg);
-}
-
 FIXTURE_SETUP(inject_pages)
 {
 	open_pair(_metadata, &self->pair);
-	ASSERT_EQ(0, set_huge(&self->pair, variant->huge));
+	ASSERT_EQ(0, door_set_huge(&self->pair.other, variant->huge));
 }
 
 FIXTURE_TEARDOWN(inject_pages)
 {
-	EXPECT_EQ(0, set_huge(&self->pair, 1));
+	EXPECT_EQ(0, door_set_huge(&self->pair.other, 1));
 	close_pair(_metadata, &self->pair);
 }
 

@@ -157,6 +157,23 @@ int door_call(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms)
 	return door_send(door, msg);
 }
 
+int door_set(struct door *door, uint32_t id, int attr, uint64_t value)
+{
+	struct nl_msg *msg = door_message(door, VMFM_CMD_SESSION_SET, 0);
+
+	nla_put_u32(msg, VMFM_A_SESSION_ID, id);
+	nla_put_u64(msg, attr, value);
+	return door_send(door, msg);
+}
+
+int door_set_huge(struct door *door, int huge)
+{
+	struct nl_msg *msg = door_message(door, VMFM_CMD_PARAM_SET, 0);
+
+	nla_put_u8(msg, VMFM_A_HUGE, huge);
+	return door_send(door, msg);
+}
+
 static uint64_t u64_of(struct nlattr *attr)
 {
 	return attr ? nla_get_u64(attr) : 0;
@@ -172,6 +189,7 @@ static void read_round(struct nlattr *nest, struct door_stats *stats)
 	stats->round_holes = u64_of(tb[VMFM_A_ROUND_HOLE_PAGES]);
 	stats->round_kept = u64_of(tb[VMFM_A_ROUND_KEPT_PAGES]);
 	stats->round_protect_ns = u64_of(tb[VMFM_A_ROUND_PROTECT_NS]);
+	stats->round_wait_ns = u64_of(tb[VMFM_A_ROUND_WAIT_NS]);
 	stats->round_ns = u64_of(tb[VMFM_A_ROUND_TIME_NS]);
 }
 

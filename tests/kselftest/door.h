@@ -22,7 +22,8 @@ struct door_stats {
 	char error_text[VMFM_ERROR_TEXT_BYTES];
 	uint64_t present, dirty, sent, holes, zeros, kept, writes, chunks, keys;
 	uint64_t paced_ns;
-	uint64_t round_number, round_pages, round_holes, round_kept, round_protect_ns, round_ns;
+	uint64_t round_number, round_pages, round_holes, round_kept, round_protect_ns, round_wait_ns,
+		 round_ns;
 };
 
 struct door_spec {
@@ -45,6 +46,9 @@ void door_close(struct door *door);
 int door_new(struct door *door, struct door_spec *spec);
 int door_call(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms);
 int door_get(struct door *door, uint32_t id, struct door_stats *stats);
+/* Of a session: VMFM_A_BANDWIDTH or VMFM_A_PACE. */
+int door_set(struct door *door, uint32_t id, int attr, uint64_t value);
+int door_set_huge(struct door *door, int huge);
 /* 0 when it came to that state; else the session's error or -ETIMEDOUT. */
 int door_wait(struct door *door, uint32_t id, int state, int timeout_ms);
 /* Sends a message of the caller's making; its attributes are consumed. */

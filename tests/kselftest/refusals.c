@@ -17,6 +17,7 @@
 
 #include "door.h"
 #include "kselftest_harness.h"
+#include "region.h"
 
 #define SIZE	(8UL << 20)
 #define WAIT_MS	30000
@@ -24,19 +25,6 @@
 static const char *env(const char *name, const char *otherwise)
 {
 	return getenv(name) ?: otherwise;
-}
-
-static int make_file(const char *name, size_t size)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", env("VMFM_DIR", "/dev/vmfastmig"), name);
-	fd = open(path, O_RDWR | O_CREAT, 0600);
-	unlink(path);
-	if (fd >= 0 && size && ftruncate(fd, size))
-		return -1;
-	return fd;
 }
 
 FIXTURE(door)
@@ -64,8 +52,8 @@ FIXTURE_SETUP(door)
 {
 	ASSERT_EQ(0, door_open(&self->door));
 	ASSERT_EQ(0, door_open(&self->other));
-	self->source_fd = make_file("refuse-source", SIZE);
-	self->sink_fd = make_file("refuse-sink", SIZE);
+	self->source_fd = region_file("refuse-source", SIZE);
+	self->sink_fd = region_file("refuse-sink", SIZE);
 	make_spec(&self->source, VMFM_ROLE_SOURCE, self->source_fd);
 	make_spec(&self->sink, VMFM_ROLE_SINK, self->sink_fd);
 }
@@ -119,7 +107,7 @@ TEST_F(door, bad_specs)
 	EXPECT_LT(err, 0);
 	EXPECT_NE(NULL, strstr(self->door.error, "192.0.2.1")) TH_LOG("%s", self->door.error);
 	spec = self->sink;
-	spec.fd[0] = make_file("empty", 0);
+	spec.fd[0] = region_file("empty", 0);
 	err = door_new(&self->door, &spec);
 	EXPECT_REFUSED(EINVAL, "empty");
 	close(spec.fd[0]);
@@ -281,7 +269,7 @@ TEST_F_TIMEOUT(door, mismatches, 120)
 	ASSERT_EQ(0, ftruncate(self->source_fd, SIZE));
 
 	source.regions = 2;
-	source.fd[1] = make_file("more", SIZE);
+	source.fd[1] = region_file("more", SIZE);
 	strcpy(source.name[1], "ram1");
 	err = mismatch(self, &source);
 	EXPECT_REFUSED(EACCES, "regions");
@@ -306,7 +294,7 @@ TEST_F_TIMEOUT(door, second_and_replayed, 120)
 	ASSERT_EQ(0, start(&self->door, first)) TH_LOG("%s", self->door.error);
 
 	second.addr.sin_port = self->sink.addr.sin_port;
-	second.fd[0] = make_file("second", SIZE);
+	second.fd[0] = region_file("second", SIZE);
 	id = door_new(&self->door, &second);
 	ASSERT_GT(id, 0);
 	err = start(&self->door, id);

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <infiniband/verbs.h>
 #include <linux/falloc.h>
-#include <netlink/attr.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 
 #include "door.h"
 #include "kselftest_harness.h"
+#include "region.h"
 
 #define PAGE		4096UL
 #define BLOCK		(2UL << 20)
@@ -37,44 +37,6 @@ static const char *env(const char *name, const char *otherwise)
 	const char *value = getenv(name);
 
 	return value ? value : otherwise;
-}
-
-static int make_file(const char *name, size_t size)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", env("VMFM_DIR", "/dev/vmfastmig"), name);
-	unlink(path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
-	if (fd < 0)
-		return -1;
-	unlink(path);
-	if (ftruncate(fd, size)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* As QEMU does: aligned, huge pages wanted. */
-static char *map_file(int fd, size_t size)
-{
-	char *area = mmap(NULL, size + BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *at = (char *)(((uintptr_t)area + BLOCK - 1) & ~(BLOCK - 1));
-
-	at = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	if (at != MAP_FAILED)
-		madvise(at, size, MADV_HUGEPAGE);
-	return at;
-}
-
-static void set_huge(struct door *door, int huge)
-{
-	struct nl_msg *msg = door_message(door, VMFM_CMD_PARAM_SET, 0);
-
-	nla_put_u8(msg, VMFM_A_HUGE, huge);
-	door_send(door, msg);
 }
 
 /* Fills a page so that no two writes of any two pages look alike. */
@@ -243,12 +205,12 @@ static void make_regions(struct __test_metadata *_metadata, FIXTURE_DATA(rounds)
 	self->size = size;
 	for (i = 0; i < regions; i++) {
 		snprintf(name, sizeof(name), "source%d", i);
-		self->fd[i] = make_file(name, size);
+		self->fd[i] = region_file(name, size);
 		snprintf(name, sizeof(name), "sink%d", i);
-		self->sink_fd[i] = make_file(name, size);
+		self->sink_fd[i] = region_file(name, size);
 		ASSERT_GE(self->fd[i], 0);
 		ASSERT_GE(self->sink_fd[i], 0);
-		self->area[i] = map_file(self->fd[i], size);
+		self->area[i] = region_map(self->fd[i], size);
 		ASSERT_NE(self->area[i], MAP_FAILED);
 	}
 }
@@ -376,7 +338,7 @@ FIXTURE_SETUP(rounds)
 {
 	memset(self, 0, sizeof(*self));
 	ASSERT_EQ(0, door_open(&self->door));
-	set_huge(&self->door, variant->huge);
+	door_set_huge(&self->door, variant->huge);
 }
 
 FIXTURE_TEARDOWN(rounds)
@@ -388,7 +350,7 @@ FIXTURE_TEARDOWN(rounds)
 		EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, self->source, 0));
 	if (self->sink > 0)
 		EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, self->sink, 0));
-	set_huge(&self->door, 1);
+	door_set_huge(&self->door, 1);
 	for (i = 0; i < self->regions; i++) {
 		munmap(self->area[i], self->size);
 		close(self->fd[i]);
@@ -595,11 +557,7 @@ TEST_F_TIMEOUT(rounds, holes_race, 300)
 
 static void pace(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self, uint64_t bytes_s)
 {
-	struct nl_msg *msg = door_message(&self->door, VMFM_CMD_SESSION_SET, 0);
-
-	nla_put_u32(msg, VMFM_A_SESSION_ID, self->source);
-	nla_put_u64(msg, VMFM_A_PACE, bytes_s);
-	ASSERT_EQ(0, door_send(&self->door, msg));
+	ASSERT_EQ(0, door_set(&self->door, self->source, VMFM_A_PACE, bytes_s));
 }
 
 /*
@@ -637,7 +595,7 @@ TEST_F_TIMEOUT(rounds, other_process, 300)
 	make_sessions(_metadata, self);
 	child = fork();
 	if (!child) {
-		char *area = map_file(self->fd[0], self->size);
+		char *area = region_map(self->fd[0], self->size);
 		uint32_t seed = 99;
 
 		for (i = 0; i < 200000; i++) {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "region.h"
+
+#define BLOCK	(2UL << 20)
+
+int region_file(const char *name, size_t size)
+{
+	const char *dir = getenv("VMFM_DIR");
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir ? dir : "/dev/vmfastmig", name);
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return -1;
+	unlink(path);
+	if (ftruncate(fd, size)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+char *region_map(int fd, size_t size)
+{
+	char *area = mmap(NULL, size + BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = (char *)(((uintptr_t)area + BLOCK - 1) & ~(BLOCK - 1));
+
+	if (area == MAP_FAILED)
+		return area;
+	at = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (at != MAP_FAILED)
+		madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Files of guests' RAM, made and mapped as QEMU does. */
+#ifndef REGION_H
+#define REGION_H
+
+#include <stddef.h>
+
+/* In VMFM_DIR (default /dev/vmfastmig), without a name; -1 with errno. */
+int region_file(const char *name, size_t size);
+/* Aligned for huge pages, and they are wanted; MAP_FAILED with errno. */
+char *region_map(int fd, size_t size);
+
+#endif
