@@ -53,6 +53,10 @@ size_t pages_count(enum area_id id);
 void pages_write(enum area_id id, size_t page);	/* is timed */
 void pages_check(enum area_id id, size_t page);
 
+/* throughput.c: @argument is BYTES MS */
+int throughput_start(const char *argument, struct fault *fault);
+void throughput_tell(struct text *text);
+
 /* One each */
 void writer_start(void);
 void checker_start(void);

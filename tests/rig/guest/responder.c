@@ -35,6 +35,7 @@ static void tell_status(struct text *text)
 	pace_tell(settings.dirty_bytes_per_s, "dirty_bytes_per_s", text);
 	stalls_tell(text);
 	latency_tell(&counters.write_latency, text);
+	throughput_tell(text);
 }
 
 static void reset(void)
@@ -65,6 +66,7 @@ static int power_off(const char *argument, struct fault *fault)
 static const struct request requests[] = {
 	{ "dirty", "dirty BYTES|max", dirty },
 	{ "check", "check BYTES|max", check },
+	{ "throughput", "throughput BYTES MS", throughput_start },
 	{ "poweroff", "poweroff", power_off },
 	{ 0 },
 };
