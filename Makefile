@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 B := $(CURDIR)/build
 KB := $(B)/kmod/$(KVER)
 
-.PHONY: help deps all modules userspace install check check-debug demo bench bench-link clean
+.PHONY: help deps all modules userspace install check check-debug demo bench bench-link bench-capture clean
 
 help:
 	@echo 'make deps       install what is missing to build and test (Debian, root)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make install    daemon, command, man pages, unit: PREFIX, DESTDIR (module: DKMS)'
 	@echo 'make bench      QEMU'\''s migrations and ours, in turn: QUICK=1, N=5, KINDS, WORKLOADS, JSON=path'
 	@echo 'make bench-link what a migration costs on the rig: N=3, JSON=path'
+	@echo 'make bench-capture what RAM on vmfastmig costs a guest: QUICK=1, N=5, PARTS, JSON=path'
 	@echo 'make demo       two emulated hosts, a guest, a migration there and back'
 
 deps:
@@ -51,6 +52,9 @@ bench: deps
 
 bench-link: deps
 	@KVER=$(KVER) tests/bench-link
+
+bench-capture: deps
+	@KVER=$(KVER) tests/bench/capture/run
 
 clean:
 	rm -rf $(B)

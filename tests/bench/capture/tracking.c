@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "region.h"
+
+#define WAIT_MS		600000
+
+static int sink_fd[TRACKED_MAX];
+
+static void open_door(struct door *door)
+{
+	if (door_open(door))
+		errx(1, "no netlink family %s: is the module loaded?", VMFM_GENL_NAME);
+}
+
+void tracking_huge(int huge)
+{
+	struct door door;
+
+	open_door(&door);
+	if (door_set_huge(&door, huge))
+		errx(1, "parameter huge=%d: %s", huge, door.error);
+	door_close(&door);
+}
+
+int tracking_add(struct tracking *tracking, const char *path, size_t bytes)
+{
+	int i = tracking->spec.regions++;
+
+	if (i >= TRACKED_MAX)
+		errx(1, "more than %d regions", TRACKED_MAX);
+	snprintf(tracking->spec.name[i], sizeof(tracking->spec.name[i]), "ram%d", i);
+	tracking->spec.fd[i] = path ? open(path, O_RDWR | O_CLOEXEC) :
+				      region_file("capture-source", bytes);
+	sink_fd[i] = region_file("capture-sink", bytes);
+	if (tracking->spec.fd[i] < 0 || sink_fd[i] < 0)
+		err(1, "cannot make or open %s", path ? path : "files of a vmfastmig filesystem");
+	return tracking->spec.fd[i];
+}
+
+static int make_session(struct tracking *tracking, const struct door_spec *like, int role,
+			struct sockaddr_in *addr)
+{
+	struct door_spec spec = *like;
+	int id;
+
+	spec.role = role;
+	spec.addr = *addr;
+	if (role == VMFM_ROLE_SINK) {
+		spec.peer = *addr;
+		memcpy(spec.fd, sink_fd, sizeof(sink_fd));
+	}
+	id = door_new(&tracking->door, &spec);
+	if (id < 0)
+		errx(1, "cannot make a session, role %d: %s, %s", role, strerror(-id),
+		     tracking->door.error);
+	*addr = spec.addr;
+	return id;
+}
+
+static void await_ready(struct tracking *tracking, const char *what)
+{
+	int status = door_wait(&tracking->door, tracking->source, VMFM_STATE_READY, WAIT_MS);
+
+	if (status)
+		errx(1, "%s: %s, %s", what, strerror(-status), tracking->door.error);
+}
+
+static void command(struct tracking *tracking, int id, int cmd, const char *what)
+{
+	int status = door_call(&tracking->door, cmd, id, 0);
+
+	if (status)
+		errx(1, "%s of session %d: %s, %s", what, id, strerror(-status),
+		     tracking->door.error);
+}
+
+void tracking_start(struct tracking *tracking)
+{
+	const char *text = getenv("VMFM_ADDR");
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+
+	if (!text || !inet_pton(AF_INET, text, &addr.sin_addr))
+		errx(1, "VMFM_ADDR is no IPv4 address of an RDMA device");
+	open_door(&tracking->door);
+	tracking->sink = make_session(tracking, &tracking->spec, VMFM_ROLE_SINK, &addr);
+	tracking->source = make_session(tracking, &tracking->spec, VMFM_ROLE_SOURCE, &addr);
+	command(tracking, tracking->source, VMFM_CMD_SESSION_START, "start");
+	await_ready(tracking, "start");
+}
+
+void tracking_round(struct tracking *tracking, struct door_stats *stats)
+{
+	command(tracking, tracking->source, VMFM_CMD_SESSION_ROUND, "round");
+	await_ready(tracking, "round");
+	if (door_get(&tracking->door, tracking->source, stats))
+		errx(1, "no statistics of session %d", tracking->source);
+}
+
+void tracking_end(struct tracking *tracking)
+{
+	int i;
+
+	command(tracking, tracking->source, VMFM_CMD_SESSION_DEL, "end");
+	command(tracking, tracking->sink, VMFM_CMD_SESSION_DEL, "end");
+	door_close(&tracking->door);
+	for (i = 0; i < tracking->spec.regions; i++) {
+		close(tracking->spec.fd[i]);
+		close(sink_fd[i]);
+	}
+}
