@@ -42,7 +42,7 @@ net_up() {
 }
 
 net_down() {
-	ip netns list 2>/dev/null | grep -qw "^$RIG_NETNS" || return 0
+	ip netns list 2>/dev/null | cut -d ' ' -f 1 | grep -qx "$RIG_NETNS" || return 0
 	ip netns pids "$RIG_NETNS" 2>/dev/null | xargs -r kill -9 2>/dev/null
 	ip netns del "$RIG_NETNS"
 }
