@@ -13,8 +13,8 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 rig=$top/tests/rig/rig
-scratch=$top/build/migrate
-rig_state=$top/build/rig
+rig_state=${VMFM_RIG_DIR:-$top/build/rig}
+scratch=$top/build/migrate${VMFM_RIG_NAME:+/$VMFM_RIG_NAME}
 vmfastmig=$top/build/userspace/vmfastmig
 daemon=$top/build/userspace/vmfastmigd
 EXIT_DEAD=70

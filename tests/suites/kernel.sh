@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2154 # set by tests/run
 # The kselftests, on host a, with the kernel KVER and the newest 6.12. Sourced by tests/run.
 
-# kselftests KVER LABEL
+# kselftests KVER [LABEL]
 kselftests() {
-	local test label=$2
-	KVER=$1 check "kernel$label-hosts-up" 300 tests/suites/hosts-up || return
+	local test label=${2:-}
+	KVER=$1 check "kernel$label-hosts-up" 300 tests/suites/hosts-up a || return
 	for test in files refusals rounds; do
 		timeout 900 "$rig" run a --timeout 880 -- sh "$top/tests/kselftest/run.sh" \
 			"$top/build/kselftest" 10.77.1.1 "$test" >"$out/$test$label.log" 2>&1 </dev/null
@@ -17,12 +17,16 @@ kselftests() {
 	check "hosts$label-down" 60 "$rig" down
 }
 
-check kselftest-build 300 make -C tests/kselftest O="$top/build/kselftest" &&
-	kselftests "$KVER" ""
+kernel_suite() {
+	local kernels=("$KVER") newer
+	check kselftest-build 300 make -C tests/kselftest O="$top/build/kselftest" || return
+	newer=$(find /lib/modules -maxdepth 1 -name '6.12*' -printf '%f\n' | sort -V | tail -n 1)
+	if [ -n "$newer" ] && [ -r "/boot/vmlinuz-$newer" ]; then
+		kernels=("$newer -6.12" "$KVER")
+	else
+		tell skip kernel-6.12 "no 6.12 kernel is installed"
+	fi
+	lanes_each kselftests true "${kernels[@]}"
+}
 
-newer=$(find /lib/modules -maxdepth 1 -name '6.12*' -printf '%f\n' | sort -V | tail -n 1)
-if [ -n "$newer" ] && [ -r "/boot/vmlinuz-$newer" ]; then
-	kselftests "$newer" -6.12
-else
-	tell skip kernel-6.12 "no 6.12 kernel is installed"
-fi
+kernel_suite

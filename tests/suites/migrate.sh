@@ -5,7 +5,7 @@
 locked_up() { # STATUS
 	local trouble
 	[ "$1" -ne 70 ] || return 0
-	trouble=$(cat build/rig/host-*/console.log 2>/dev/null |
+	trouble=$(cat "${VMFM_RIG_DIR:-$rig_state}"/host-*/console.log 2>/dev/null |
 		grep -A 60 -E 'soft lockup|hard LOCKUP|rcu_[a-z]+ (self-)?detected') || return 1
 	! grep -q '\[vmfastmig\]' <<<"$trouble"
 }
@@ -27,27 +27,30 @@ scenario() { # SECONDS NAME [ARG...]
 		"$rig" down
 		check "$name" "$seconds" "tests/migrate/$1" "${@:2}" && return
 	else
-		tell fail "$name" "exit $status"
-		tail -n 40 "$out/$name.log" | sed 's/^/    /'
+		tell_failed "$name" "exit $status"
 	fi
 	"$rig" down
 }
 
+migrate_down() {
+	check "migrate-hosts${VMFM_RIG_NAME:+-$VMFM_RIG_NAME}-down" 60 "$rig" down
+}
+
+# The long ones first: no lane is to be left alone with one at the end.
 migrate_suite() {
-	local one
+	local one list=()
 	check migrate-build 600 make -s modules userspace KVER="$KVER" || return
-	"$rig" down
-	for one in idle dirty-below dirty-above two-vcpus several-backends sparse-guest \
-		"disk-reads fast native" "disk-reads fast io_uring" "disk-reads slow native" \
-		"disk-reads slow io_uring" balloon refusals lossy-link downtime monitor exec; do
-		# shellcheck disable=SC2086 # name and arguments
-		scenario 400 $one
-	done
-	scenario 900 back-and-forth
+	lanes_down
 	for one in cancel daemon-a daemon-b qemu-b cable host-b; do
-		scenario 900 failures "$one"
+		list+=("900 failures $one")
 	done
-	check migrate-hosts-down 60 "$rig" down
+	list+=("900 back-and-forth")
+	for one in downtime exec monitor dirty-above refusals lossy-link "disk-reads slow native" \
+		"disk-reads slow io_uring" "disk-reads fast native" "disk-reads fast io_uring" balloon \
+		sparse-guest several-backends two-vcpus idle dirty-below; do
+		list+=("400 $one")
+	done
+	lanes_each scenario migrate_down "${list[@]}"
 }
 
 migrate_suite
