@@ -150,7 +150,7 @@ move_up_to() { # PHASE FROM TO NAME [OPTION=VALUE...]
 		kill -0 "$mover" 2>/dev/null || die "the migration ended before $phase: $(result .error)"
 		sleep 0.2
 	done
-	die "the migration did not come to $phase in $((n / 5)) s"
+	die "the migration did not come to $phase in $n looks"
 }
 
 # The same of a migration that somebody else began.
@@ -229,20 +229,21 @@ guest_fact() { # NAME KEY
 	jq ".$2" <<<"$answer"
 }
 
-# It runs there, its program answers, and it found all its pages right in a
-# whole pass after now.
+# It runs there, its program answers, and it found all its pages right after now: it
+# goes over them in turn, so as many as there are, and the one in hand, are all.
 guest_lives() { # HOST NAME
-	local host=$1 name=$2 passes ticks now n
+	local host=$1 name=$2 facts until ticks now n
 	guest_is "$host" "$name" running
-	passes=$(guest_fact "$name" passes) || die "guest $name does not answer"
-	ticks=$(guest_fact "$name" ticks)
-	for n in {1..120}; do
-		now=$(guest_fact "$name" passes) || now=0	# it may be busy
-		[ "$now" -lt $((passes + 2)) ] || break
-		sleep 0.5
+	facts=$("$rig" guest status "$name") || die "guest $name does not answer"
+	until=$(jq '.pages_checked + .pages + 1' <<<"$facts")
+	ticks=$(jq .ticks <<<"$facts")
+	for n in {1..240}; do
+		now=$(guest_fact "$name" pages_checked) || now=0	# it may be busy
+		[ "$now" -lt "$until" ] || break
+		sleep 0.2
 	done
-	[ "$now" -ge $((passes + 2)) ] ||
-		die "guest $name does not answer, or did not check all its pages in $((n / 2)) s"
+	[ "$now" -ge "$until" ] ||
+		die "guest $name does not answer, or did not check all its pages in $n looks"
 	[ "$(guest_fact "$name" ticks)" -gt "$ticks" ] || die "guest $name: its clock does not tick"
 	guest_is_sound "$name"
 }
@@ -280,14 +281,17 @@ pages_are_same() { # FROM TO FILES
 	done
 }
 
-# No session, no key, no job, no socket is left on the hosts.
+# No session, no key, no job, no socket is left on the hosts. What they say is read
+# here: jq takes half a second there.
 nothing_left() { # [HOST...]
 	local host left
 	[ $# -gt 0 ] || set -- a b
 	for host in "$@"; do
 		left=$(on "$host" sh -c "$vmfastmig status --json; $vmfastmig regions --json
-			ls /run/vmfastmig | grep -E 'source|sink' | jq -Rn '{sockets: [inputs]}'")
-		[ "$(jq -cs 'add | [.migrations, .sockets, [.regions[] | select(.session)]]' <<<"$left")" = \
+			for socket in /run/vmfastmig/*source* /run/vmfastmig/*sink*; do
+				[ ! -e \"\$socket\" ] || echo \"\\\"\$socket\\\"\"
+			done")
+		[ "$(jq -cs '[.[0].migrations, [.[1].regions[] | select(.session)], .[2:]]' <<<"$left")" = \
 			"[[],[],[]]" ] || die "host $host has something left: $left"
 	done
 }
