@@ -1,16 +1,17 @@
 # shellcheck shell=bash
 # What can be said of the code without running it. Sourced by tests/run.
 
-check modules-6.1 600 make modules KVER="$KVER" KCFLAGS=-Werror
+jobs=-j$(nproc)
+check modules-6.1 600 make "$jobs" modules KVER="$KVER" KCFLAGS=-Werror
 
 newer=$(find /lib/modules -maxdepth 1 -name '6.12*' -printf '%f\n' | sort -V | tail -n 1)
 if [ -n "$newer" ] && [ -d "/lib/modules/$newer/build" ]; then
-	check modules-6.12 600 make modules KVER="$newer" KCFLAGS=-Werror
+	check modules-6.12 600 make "$jobs" modules KVER="$newer" KCFLAGS=-Werror
 else
 	tell skip modules-6.12 "no headers of a 6.12 kernel"
 fi
 
-check userspace 600 make userspace
+check userspace 600 make "$jobs" userspace
 check sparse 600 tests/suites/sparse "$KVER"
 check checkpatch 120 tests/suites/checkpatch
 check dkms 600 tests/suites/dkms "$KVER"

@@ -3,7 +3,7 @@
 
 unit_suite() {
 	local units=$top/build/unit one log
-	check unit-build 900 make -C tests/unit O="$units" all || return
+	check unit-build 900 make -j"$(nproc)" -C tests/unit O="$units" all || return
 	timeout --kill-after=20 900 make -s -C tests/unit O="$units" check >"$out/unit.log" 2>&1 </dev/null
 	for one in $(make -s -C tests/unit O="$units" list); do
 		log=$units/log/$one
