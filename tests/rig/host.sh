@@ -19,8 +19,12 @@ host_qmp() {
 }
 
 # KVM underneath only where the processor shows the real thing.
+host_is_emulated() {
+	! grep -qwE 'svm|vmx' /proc/cpuinfo || [ ! -w /dev/kvm ]
+}
+
 host_accel_args() {
-	if grep -qwE 'svm|vmx' /proc/cpuinfo && [ -w /dev/kvm ]; then
+	if ! host_is_emulated; then
 		echo "-accel kvm -cpu host"
 	else
 		echo "-accel tcg,thread=multi,tb-size=512 -cpu EPYC,+svm"
@@ -28,9 +32,10 @@ host_accel_args() {
 }
 
 host_kernel_line() {
-	local host=$1 modules=
+	local host=$1 modules='' clock=''
 	[ -z "$MODROOT" ] || modules="rig.modules=$MODROOT/lib/modules"
-	echo "console=ttyS0 loglevel=7 panic=-1 oops=panic tsc=reliable no_timer_check" \
+	! host_is_emulated || clock=tsc_early_khz=$("$RIG_BIN/tsckhz")
+	echo "console=ttyS0 loglevel=7 panic=-1 oops=panic tsc=reliable $clock no_timer_check" \
 		"cryptomgr.notests random.trust_cpu=on net.ifnames=0 mitigations=off" \
 		"rig.name=$host rig.number=$(host_number "$host") rig.repo=$RIG_REPO" \
 		"rig.state=$RIG_STATE rig.bin=$RIG_BIN rig.init=$RIG_SRC/host/init $modules"

@@ -36,5 +36,6 @@ program_build_all() {
 	program_build qmp "$RIG_SRC/qmp.c"
 	program_build stampdisk "$RIG_SRC/stampdisk.c" "$g/sector.c"
 	program_build pagesum "$RIG_SRC/pagesum.c"
+	program_build tsckhz "$RIG_SRC/tsckhz.c"
 	program_build_guest "$g"
 }
