@@ -36,16 +36,18 @@ migrate_down() {
 	check "migrate-hosts${VMFM_RIG_NAME:+-$VMFM_RIG_NAME}-down" 60 "$rig" down
 }
 
-# The long ones first: no lane is to be left alone with one at the end.
+# What measures times runs by itself. Then the long ones first: no lane is to be left
+# alone with one at the end.
 migrate_suite() {
 	local one list=()
 	check migrate-build 600 make -s modules userspace KVER="$KVER" || return
 	lanes_down
+	scenario 400 downtime
 	for one in cancel daemon-a daemon-b qemu-b cable host-b; do
 		list+=("900 failures $one")
 	done
 	list+=("900 back-and-forth")
-	for one in downtime exec monitor dirty-above refusals lossy-link "disk-reads slow native" \
+	for one in exec monitor dirty-above refusals lossy-link "disk-reads slow native" \
 		"disk-reads slow io_uring" "disk-reads fast native" "disk-reads fast io_uring" balloon \
 		sparse-guest several-backends two-vcpus idle dirty-below; do
 		list+=("400 $one")
