@@ -170,7 +170,8 @@ pgoff_t vmfm_marks_next(struct vmfm_marks *marks, pgoff_t index)
 		struct branch *branch = branch_of(marks, index);
 		unsigned long at = LEAF_PAGES;
 
-		if (READ_ONCE(branch->blocks))
+		/* Who said that there are marks had their leaf. */
+		if (smp_load_acquire(&branch->blocks))
 			at = find_in_leaf(branch, index % LEAF_PAGES);
 		if (at < LEAF_PAGES)
 			return round_down(index, LEAF_PAGES) + at;
