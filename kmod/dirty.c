@@ -144,6 +144,44 @@ void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,
 		make_leaf(region, index);
 }
 
+struct fault_wait {
+	struct list_head node;
+	struct folio *folio;
+};
+
+/*
+ * A fault that waits for the lock holds one reference, and marks before it lets
+ * anything be written: the reference rule is told that it is no stranger. Where
+ * the guest writes a lot, there mostly is one right after a protect.
+ */
+void vmfm_dirty_lock_fault(struct vmfm_region *region, struct folio *folio)
+{
+	struct fault_wait wait = { .folio = folio };
+
+	if (folio_trylock(folio))
+		return;
+	spin_lock(&region->waits_lock);
+	list_add(&wait.node, &region->waits);
+	spin_unlock(&region->waits_lock);
+	folio_lock(folio);
+	spin_lock(&region->waits_lock);
+	list_del(&wait.node);
+	spin_unlock(&region->waits_lock);
+}
+
+/* While the folio is locked they only become more. */
+static long count_waits(struct vmfm_region *region, struct folio *folio)
+{
+	struct fault_wait *wait;
+	long count = 0;
+
+	spin_lock(&region->waits_lock);
+	list_for_each_entry(wait, &region->waits, node)
+		count += wait->folio == folio;
+	spin_unlock(&region->waits_lock);
+	return count;
+}
+
 void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf)
 {
 	struct vmfm_dirty *dirty;
@@ -470,17 +508,22 @@ static void protect(struct vmfm_dirty *dirty, struct vmfm_block *block)
 }
 
 /*
- * References that are not the page cache's, the mappings' or this take's own.
- * The count is read before the mappings: with the folio locked mappings only go
- * away, each before its reference does, so that the difference is never less
- * than what others hold. Any difference counts, should they go away meanwhile.
+ * References that are not the page cache's, the mappings', those of faults that
+ * wait for us, or this take's own. The waits are read before the count, which
+ * then has the references of all of them; the count before the mappings: with the
+ * folio locked mappings only go away, each before its reference does. So the
+ * difference is never less than what others hold. Any difference counts, should
+ * they go away meanwhile.
  */
-static bool has_other_references(struct folio *folio)
+static bool has_other_references(struct vmfm_region *region, struct folio *folio)
 {
-	long count = folio_ref_count(folio);
+	long waits = count_waits(region, folio);
+	long count;
 
-	smp_rmb();	/* the count first; pairs with the atomics of rmap */
-	return count - folio_nr_pages(folio) - 1 != vmfm_folio_mapcount(folio);
+	smp_rmb();	/* each wait was entered with its reference held */
+	count = folio_ref_count(folio);
+	smp_rmb();	/* pairs with the atomics of rmap */
+	return count - folio_nr_pages(folio) - 1 - waits != vmfm_folio_mapcount(folio);
 }
 
 /*
@@ -498,7 +541,7 @@ static void keep_referenced(struct vmfm_dirty *dirty, struct vmfm_block *block)
 	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
 		if (block->folio[i] != last) {
 			last = block->folio[i];
-			keep = has_other_references(last);
+			keep = has_other_references(block->region, last);
 		}
 		if (keep) {
 			__clear_bit(i, block->taken);

@@ -240,6 +240,8 @@ static struct inode *alloc_inode(struct super_block *sb)
 	region->sink = false;
 	atomic_long_set(&region->charged_pages, 0);
 	INIT_LIST_HEAD(&region->node);
+	spin_lock_init(&region->waits_lock);
+	INIT_LIST_HEAD(&region->waits);
 	return &region->inode;
 }
 

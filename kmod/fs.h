@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/rwsem.h>
+#include <linux/spinlock.h>
 
 struct vmfm_dirty;
 struct vmfm_session;
@@ -26,6 +27,8 @@ struct vmfm_region {
 	struct vmfm_dirty __rcu *dirty;	/* while a source session tracks */
 	struct vmfm_session *session;	/* owner; written under vmfm_regions_lock */
 	bool sink;			/* ... and it receives */
+	spinlock_t waits_lock;
+	struct list_head waits;		/* faults that wait for a folio's lock: dirty.c */
 	atomic_long_t charged_pages;	/* of the mount's quota */
 	struct list_head node;		/* in vmfm_regions */
 };

@@ -209,7 +209,7 @@ static vm_fault_t region_page_mkwrite(struct vm_fault *vmf)
 	struct folio *folio = page_folio(vmf->page);
 
 	vmfm_dirty_pace_fault(vmfm_region(inode), vmf);
-	folio_lock(folio);
+	vmfm_dirty_lock_fault(vmfm_region(inode), folio);
 	if (folio->mapping != inode->i_mapping) {
 		folio_unlock(folio);
 		return VM_FAULT_NOPAGE;
