@@ -91,6 +91,18 @@ guest_start() {
 	die "guest $NAME does not start on host $host"
 }
 
+# guest_words NAME [OPTION...]: the command line that start would give its QEMU, a word a line.
+guest_words() {
+	local number
+	NAME=$1
+	shift
+	settings_load
+	guest_parse "$@"
+	number=$(guest_number "$NAME") || exit 1
+	guest_command "$number" || exit 1
+	printf '%s\n' "${GUEST_QEMU[@]}"
+}
+
 guest_stop() {
 	local host=$1 name=$2
 	command_exec "$host" 30 0 sh -c "
@@ -152,12 +164,12 @@ guest_verb() {
 	local verb=${1:-} need=2
 	shift
 	case $verb in
-	status | address) need=1 ;;
+	status | address | words) need=1 ;;
 	qmp) need=3 ;;
 	esac
 	[ $# -ge $need ] || usage
 	case $verb in
-	start | stop | wait | qmp | ask | address) "guest_$verb" "$@" ;;
+	start | stop | wait | qmp | ask | address | words) "guest_$verb" "$@" ;;
 	status) guest_ask "$1" status ;;
 	console) command_run "$1" cat "/run/rig/$2.console" ;;
 	*) usage ;;

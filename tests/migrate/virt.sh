@@ -1,0 +1,106 @@
+# shellcheck shell=bash disable=SC2154 # those of scene.sh
+# libvirt on the emulated hosts: libvirtd, confined by AppArmor as Debian has it, and
+# domains. Sourced after scene.sh.
+
+images=/var/lib/libvirt/images
+
+# libvirtd HOST: with what Documentation/libvirt.md has an administrator do. The TCP
+# socket without authentication is the rig's: nobody else is on its network.
+libvirtd_on() {
+	on "$1" sh -c "
+		pidof libvirtd >/dev/null && exit 0
+		grep -q ' /sys/kernel/security ' /proc/mounts ||
+			mount -t securityfs securityfs /sys/kernel/security
+		if ! grep -q '^listen_tcp' /etc/libvirt/libvirtd.conf; then
+			echo 'memory_backing_dir = \"/dev/vmfastmig\"' >>/etc/libvirt/qemu.conf
+			mkdir -p /etc/apparmor.d/local/abstractions
+			echo '/run/vmfastmig/libvirt/* rw,' >>/etc/apparmor.d/local/abstractions/libvirt-qemu
+			apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd \
+				/etc/apparmor.d/usr.lib.libvirt.virt-aa-helper
+			uuid=\$(hostname | md5sum | cut -c 1-12)
+			cat >>/etc/libvirt/libvirtd.conf <<-END
+				listen_tls = 0
+				listen_tcp = 1
+				auth_tcp = \"none\"
+				host_uuid = \"76697274-0000-4000-8000-\$uuid\"
+				log_outputs = \"2:file:/run/libvirtd.log\"
+			END
+		fi
+		modprobe vhost_net
+		chgrp kvm /dev/kvm && chmod 660 /dev/kvm	# as udev does
+		mkdir -p /run/libvirt
+		pidof virtlogd >/dev/null || virtlogd -d
+		libvirtd -d --listen
+		n=0
+		while ! virsh -q uri >/dev/null 2>&1; do
+			n=\$((n + 1))
+			[ \$n -lt 200 ] || { tail /run/libvirtd.log; exit 1; }
+			sleep 0.1
+		done"
+}
+
+libvirtd_off() { # HOST
+	on "$1" sh -c 'pid=$(pidof libvirtd) && kill -KILL $pid; rm -f /run/libvirtd.pid; sleep 0.2'
+}
+
+word_after() { # WORD, of the words on standard input
+	grep -xA 1 -e "$1" | tail -n 1
+}
+
+# domain_xml NAME MEMORY-BACKING [OPTION...]: of a guest of the rig.
+domain_xml() {
+	local name=$1 backing=$2 words
+	shift 2
+	words=$("$rig" guest words "$name" "$@") || return
+	cat <<-END
+		<domain type='kvm'>
+		  <name>$name</name>
+		  <uuid>$(word_after -uuid <<<"$words")</uuid>
+		  <memory unit='MiB'>$(word_after -m <<<"$words" | tr -d M)</memory>
+		  <memoryBacking>$backing</memoryBacking>
+		  <vcpu>1</vcpu>
+		  <os>
+		    <type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>
+		    <kernel>$images/kernel</kernel>
+		    <initrd>$images/initrd</initrd>
+		    <cmdline>$(word_after -append <<<"$words")</cmdline>
+		  </os>
+		  <features><acpi/></features>
+		  <cpu mode='host-passthrough' migratable='off'/>
+		  <on_crash>destroy</on_crash>
+		  <devices>
+		    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+		    <controller type='usb' model='none'/>
+		    <interface type='bridge'>
+		      <mac address='$(grep -o 'mac=[^,]*' <<<"$words" | cut -d = -f 2)'/>
+		      <source bridge='br-lan'/>
+		      <model type='virtio'/>
+		      <rom enabled='no'/>
+		    </interface>
+		    <serial type='file'><source path='/run/rig/$name.console'/></serial>
+		    <memballoon model='none'/>
+		  </devices>
+		</domain>
+	END
+}
+
+on_vmfastmig="<source type='file'/><access mode='shared'/>"
+
+# domain_on HOST NAME MEMORY-BACKING [OPTION...]: defines and starts it.
+domain_on() {
+	local host=$1 name=$2 words
+	domain_xml "$2" "$3" "${@:4}" >"$rig_state/$name.xml"
+	words=$("$rig" guest words "$name" "${@:4}")
+	on "$host" sh -c "
+		mkdir -p $images
+		cp $(word_after -kernel <<<"$words") $images/kernel
+		cp $(word_after -initrd <<<"$words") $images/initrd
+		virsh -q define $rig_state/$name.xml && virsh -q start $name" >&2 ||
+		die "libvirt on host $host does not start $name"
+}
+
+domain_is() { # HOST NAME STATE
+	local state
+	state=$(on "$1" virsh -q domstate "$2" 2>/dev/null | head -n 1) || state=gone
+	[ "$state" = "$3" ] || die "domain $2 on host $1 is $state, not $3"
+}
