@@ -14,19 +14,14 @@
 
 #define RESOLVE_MS 3000
 
-int source_connect(struct source *source, struct fault *fault)
+int source_call_peer(struct source *source, struct fault *fault)
 {
 	json_t *hello;
 
-	if (qmp_open_inner(&source->qmp, source->qmp_path, NULL, fault) ||
-	    guest_read(&source->guest, &source->qmp, fault) ||
-	    door_open(&source->door, fault) ||
-	    chan_connect(&source->control, source->uri->host, source->uri->port, &config.creds,
+	if (chan_connect(&source->control, source->uri->host, source->uri->port, &config.creds,
 			 fault))
 		return -1;
-	source->was_running = !strcmp(guest_text(&source->guest, "status"), "running");
 	source->watch.peer_fd = source->control.fd;
-	job_set(source->job, "guest", json_string(guest_text(&source->guest, "name")));
 	if (chan_send(&source->control, json_pack("{s:i,s:s}", "protocol", PROTOCOL_VERSION,
 						  "purpose", "control"), fault) ||
 	    chan_receive(&source->control, SOURCE_ANSWER_MS, &hello, fault))
@@ -38,6 +33,24 @@ int source_connect(struct source *source, struct fault *fault)
 	}
 	json_decref(hello);
 	return 0;
+}
+
+void source_leave_peer(struct source *source)
+{
+	chan_close(&source->control);
+	source->control.fd = -1;
+	source->watch.peer_fd = -1;
+}
+
+int source_connect(struct source *source, struct fault *fault)
+{
+	if (qmp_open_inner(&source->qmp, source->qmp_path, NULL, fault) ||
+	    guest_read(&source->guest, &source->qmp, fault) ||
+	    door_open(&source->door, fault))
+		return -1;
+	source->was_running = !strcmp(guest_text(&source->guest, "status"), "running");
+	job_set(source->job, "guest", json_string(guest_text(&source->guest, "name")));
+	return source_call_peer(source, fault);
 }
 
 uint64_t source_present_bytes(const struct guest *guest)
@@ -76,12 +89,13 @@ static int send_offer(struct source *source, struct fault *fault)
 	text_addr(&rdma, addr, sizeof(addr));
 	json_object_set_new(facts, "present_bytes", json_integer(source_present_bytes(&source->guest)));
 	return chan_send(&source->control,
-			 json_pack("{s:o,s:o,s:s,s:s,s:s,s:b,s:b}", "offer", facts, "module", info,
+			 json_pack("{s:o,s:o,s:s,s:s,s:s,s:b,s:b,s:s*}", "offer", facts, "module", info,
 				   "token", token, "rdma_addr", addr, "name",
 				   *source->uri->name ? source->uri->name :
 				   guest_text(&source->guest, "name"),
 				   "paused", source->uri->options.paused || !source->was_running,
-				   "check", source->check), fault);
+				   "check", source->check, "libvirt",
+				   source->virt ? source->virt->domain : NULL), fault);
 }
 
 static int take_ready(struct source *source, json_t *ready, struct fault *fault)

@@ -26,12 +26,14 @@ int cmd_compare(int argc, char **argv);
 int cmd_stream(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
+int cmd_virsh_listen(int argc, char **argv);
+int cmd_virsh_migrate(int argc, char **argv);
 
 /* cmd_args.c */
 
 struct cmd_args {
 	const char *command;
-	const char *socket, *listen;
+	const char *socket, *listen, *desturi;
 	char qmp[PATH_MAX];
 	bool json, detach;
 	FILE *json_file;	/* gets the result, too */
@@ -49,6 +51,8 @@ enum cmd_take {
 	CMD_TAKE_ID = 32,	/* at most one operand */
 	CMD_FINDS_QMP = 64,	/* does not need it */
 	CMD_TAKE_LISTEN = 128,	/* needed then, and with it a monitor */
+	CMD_TAKE_DOMAIN = 256,	/* libvirt's, needed then, and with it a URI or its host */
+	CMD_TAKE_VIRSH = 512,	/* and what virsh gets */
 };
 
 /* CMD_OK, or CMD_USAGE when the error was told. cmd_args_free() in either case. */

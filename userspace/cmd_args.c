@@ -13,6 +13,7 @@ static const struct option flags[] = {
 	{ "socket", required_argument, NULL, 's' },
 	{ "qmp", required_argument, NULL, 'q' },
 	{ "listen", required_argument, NULL, 'l' },
+	{ "desturi", required_argument, NULL, 'u' },
 	{ "detach", no_argument, NULL, 'd' },
 	{ "json-file", required_argument, NULL, 'f' },
 	{ "downtime", required_argument, NULL, 'o' },
@@ -35,6 +36,8 @@ static bool is_taken(int flag, unsigned int take)
 		return take & (CMD_TAKE_QMP | CMD_TAKE_LISTEN);
 	case 'l':
 		return take & CMD_TAKE_LISTEN;
+	case 'u':
+		return take & CMD_TAKE_VIRSH;
 	case 'd':
 		return take & CMD_TAKE_DETACH;
 	case 'f':
@@ -87,6 +90,9 @@ static int set_flag(struct cmd_args *args, int index, unsigned int take, struct 
 	case 'l':
 		args->listen = optarg;
 		return 0;
+	case 'u':
+		args->desturi = optarg;
+		return 0;
 	case 'd':
 		args->detach = true;
 		return 0;
@@ -110,11 +116,25 @@ static bool is_utf8(const char *text)
 	return string;
 }
 
+static int check_domain(const struct cmd_args *args, unsigned int take, struct fault *fault)
+{
+	if (args->count < 1)
+		return fail(fault, "which domain?");
+	if (args->count < 2)
+		return fail(fault, "to which host? HOST or rdmafast:HOST[:PORT][/NAME]");
+	if (args->count > 2 && !(take & CMD_TAKE_VIRSH))
+		return fail(fault, "what is %s?", args->rest[2]);
+	return is_utf8(args->rest[0]) && is_utf8(args->rest[1]) ? 0 :
+	       fail(fault, "the domain's name and the URI have to be UTF-8");
+}
+
 static int check_rest(const struct cmd_args *args, unsigned int take, struct fault *fault)
 {
 	int most = !!(take & (CMD_TAKE_QMP | CMD_TAKE_ID));
 	struct uri uri;
 
+	if (take & CMD_TAKE_DOMAIN)
+		return check_domain(args, take, fault);
 	if (args->count > most)
 		return fail(fault, "what is %s?", args->rest[most]);
 	if (!(take & (CMD_TAKE_QMP | CMD_TAKE_LISTEN)))

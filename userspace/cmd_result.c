@@ -53,6 +53,7 @@ static const char *whereabouts(const char *guest)
 	} words[] = {
 		{ "running", "the guest runs here" },
 		{ "paused", "the guest is still here, paused" },
+		{ "left to libvirt", "libvirt runs the guest here, or ends what it began: virsh domstate" },
 		{ "unknown", "the guest was not touched" },
 		{ "gone", "the guest is gone: its QEMU does not answer any more" },
 		{ "given away", "the guest does not run here any more: it may run on the destination" },

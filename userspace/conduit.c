@@ -100,6 +100,7 @@ static int from_qemu(struct conduit *conduit)
 	close(conduit->pipes.in);
 	conduit->pipes.in = -1;
 	shutdown(conduit->stream, SHUT_WR);
+	atomic_store(&conduit->ended, true);
 	return 0;
 }
 

@@ -36,6 +36,7 @@ struct conduit {
 	struct ramfilter filter;
 	atomic_int at, passes;		/* enum ramfilter_mark */
 	atomic_bool stop, failed;
+	atomic_bool ended;		/* QEMU closed its stream, all but the devices having passed */
 	atomic_bool refuses;		/* QEMU hears at the end, by its return path, that it failed */
 	struct fault why;		/* once it failed */
 	atomic_flag told;		/* the child was */

@@ -26,13 +26,20 @@ struct config {
 
 extern struct config config;
 
+struct source_order {
+	char qmp[108];
+	char domain[256];	/* libvirt's; empty: the monitor is ours */
+	struct uri uri;
+	bool check;		/* stops after the preflight */
+	bool piped;		/* QEMU began the migration itself: the pipes are its, or will be */
+	struct pipes pipes;	/* taken over */
+};
+
 /*
  * source.c. Runs a migration in the calling thread up to its end; job_end() has
- * been called then. With @check it stops after the preflight. @pipes: those of a
- * QEMU that began the migration itself, or NULL; they are taken over.
+ * been called then.
  */
-void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check,
-		const struct pipes *pipes);
+void source_run(struct job *job, const struct source_order *order);
 
 /* waiting.c. Has a QEMU wait for its guest, up to the end, in the calling thread. */
 void sink_wait(struct job *job, const char *qmp_path, const char *name);

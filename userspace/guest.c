@@ -58,40 +58,55 @@ static int open_backend(const char *path)
 	return fd;
 }
 
-static void add_foreign(json_t *foreign, const char *id, const char *type, const char *why)
+static void add_foreign(struct guest *guest, const struct guest_backend *backend, const char *why)
 {
-	json_array_append_new(foreign, json_pack("{s:s,s:s,s:s}", "id", id, "type", type,
-						 "why", why));
+	json_array_append_new(json_object_get(guest->facts, "foreign"),
+			      json_pack("{s:s,s:s,s:s}", "id", backend->id, "type", backend->type,
+					"why", why));
 }
 
-static void add_region(struct guest *guest, struct qmp *qmp, const char *id, const char *type,
-		       json_t *list, json_t *foreign)
+void guest_add_backend(struct guest *guest, const struct guest_backend *backend)
 {
 	struct guest_region *region = &guest->region[guest->regions];
+	int fd = -1;
+
+	if (!backend->mem_path)
+		add_foreign(guest, backend, "not a memory-backend-file");
+	else if (!backend->share)
+		add_foreign(guest, backend, "share=off");
+	else if (strlen(backend->id) >= sizeof(region->id) || guest->regions == VMFM_REGIONS_MAX)
+		add_foreign(guest, backend, "its name is too long, or there are too many");
+	else if ((fd = open_backend(backend->mem_path)) < 0)
+		add_foreign(guest, backend, "its file is not on a vmfastmig filesystem");
+	if (fd < 0)
+		return;
+	strcpy(region->id, backend->id);
+	region->bytes = backend->bytes;
+	region->fd = fd;
+	guest->regions++;
+	json_array_append_new(json_object_get(guest->facts, "regions"),
+			      json_pack("{s:s,s:I}", "id", backend->id, "bytes",
+					(json_int_t)backend->bytes));
+}
+
+void guest_init(struct guest *guest)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->facts = json_pack("{s:[],s:[]}", "regions", "foreign");
+}
+
+static void read_backend(struct guest *guest, struct qmp *qmp, const char *id, const char *type)
+{
 	json_t *size, *share, *mem_path;
 	char path[128];
-	int fd = -1;
 
 	snprintf(path, sizeof(path), "/objects/%s", id);
 	size = qom_get(qmp, path, "size");
 	share = qom_get(qmp, path, "share");
 	mem_path = qom_get(qmp, path, "mem-path");
-	if (!json_is_string(mem_path))
-		add_foreign(foreign, id, type, "not a memory-backend-file");
-	else if (!json_is_true(share))
-		add_foreign(foreign, id, type, "share=off");
-	else if (strlen(id) >= sizeof(region->id) || guest->regions == VMFM_REGIONS_MAX)
-		add_foreign(foreign, id, type, "its name is too long, or there are too many");
-	else if ((fd = open_backend(json_string_value(mem_path))) < 0)
-		add_foreign(foreign, id, type, "its file is not on a vmfastmig filesystem");
-	if (fd >= 0) {
-		strcpy(region->id, id);
-		region->bytes = json_integer_value(size);
-		region->fd = fd;
-		guest->regions++;
-		json_array_append_new(list, json_pack("{s:s,s:I}", "id", id, "bytes",
-						      (json_int_t)region->bytes));
-	}
+	guest_add_backend(guest, &(struct guest_backend){
+		.id = id, .type = type, .bytes = json_integer_value(size),
+		.share = json_is_true(share), .mem_path = json_string_value(mem_path) });
 	json_decref(size);
 	json_decref(share);
 	json_decref(mem_path);
@@ -99,11 +114,9 @@ static void add_region(struct guest *guest, struct qmp *qmp, const char *id, con
 
 static int read_regions(struct guest *guest, struct qmp *qmp, struct fault *fault)
 {
-	json_t *objects = NULL, *object, *list = json_array(), *foreign = json_array();
+	json_t *objects = NULL, *object;
 	size_t i;
 
-	json_object_set_new(guest->facts, "regions", list);
-	json_object_set_new(guest->facts, "foreign", foreign);
 	if (qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", "/objects"), &objects, fault))
 		return -1;
 	json_array_foreach(objects, i, object) {
@@ -111,7 +124,7 @@ static int read_regions(struct guest *guest, struct qmp *qmp, struct fault *faul
 		const char *name = json_string_value(json_object_get(object, "name"));
 
 		if (type && name && !strncmp(type, "child<memory-backend-", 21))
-			add_region(guest, qmp, name, type, list, foreign);
+			read_backend(guest, qmp, name, type);
 	}
 	json_decref(objects);
 	return 0;
@@ -218,8 +231,7 @@ static int read_machine(struct guest *guest, struct qmp *qmp, struct fault *faul
 
 int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault)
 {
-	memset(guest, 0, sizeof(*guest));
-	guest->facts = json_object();
+	guest_init(guest);
 	if (query(qmp, "query-name", "name", guest->facts, "name", fault) ||
 	    query(qmp, "query-uuid", "UUID", guest->facts, "uuid", fault) ||
 	    query(qmp, "query-status", "status", guest->facts, "status", fault) ||

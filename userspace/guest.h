@@ -23,11 +23,25 @@ struct guest {
 	/*
 	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","cpu_features","arch",
 	 *  "ram_bytes","regions":[{"id","bytes"}],"foreign":[{"id","type","why"}],
-	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"piped"?}
-	 * "piped": its QEMU began the migration itself, and sends all RAM.
+	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"piped"?,"libvirt"?}
+	 * "piped": its QEMU began the migration itself, and sends all RAM. "libvirt": the
+	 * domain's name; then only names, regions and foreign are there (domain.c).
 	 */
 	json_t *facts;
 };
+
+/* Of a backend of RAM, as its QEMU tells. */
+struct guest_backend {
+	const char *id, *type;
+	const char *mem_path;	/* NULL: it is no memory-backend-file */
+	uint64_t bytes;
+	bool share;
+};
+
+/* No region, no facts but empty lists. */
+void guest_init(struct guest *guest);
+/* A region, or foreign. */
+void guest_add_backend(struct guest *guest, const struct guest_backend *backend);
 
 int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault);
 void guest_free(struct guest *guest);

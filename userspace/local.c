@@ -21,13 +21,12 @@ struct client {
 	unsigned int given_count;
 };
 
+/* Of jobs. */
+enum kind { KIND_MIGRATE, KIND_CHECK, KIND_PIPED, KIND_LIBVIRT, KIND_INCOMING };
+
 struct order {
 	struct job *job;
-	char qmp[108];
-	struct uri uri;
-	bool check;
-	struct pipes pipes;
-	bool piped;
+	struct source_order source;
 };
 
 static int answer(int fd, json_t *object)
@@ -53,8 +52,7 @@ static void *run_source(void *arg)
 {
 	struct order *order = arg;
 
-	source_run(order->job, order->qmp, &order->uri, order->check,
-		   order->piped ? &order->pipes : NULL);
+	source_run(order->job, &order->source);
 	job_put(order->job);
 	free(order);
 	return NULL;
@@ -64,7 +62,7 @@ static void *run_sink(void *arg)
 {
 	struct order *order = arg;
 
-	sink_wait(order->job, order->qmp, order->uri.name);
+	sink_wait(order->job, order->source.qmp, order->source.uri.name);
 	job_put(order->job);
 	free(order);
 	return NULL;
@@ -85,20 +83,32 @@ static void follow(int fd, struct job *job)
 		answer(fd, json_pack("{s:o}", "result", result));
 }
 
-/* A QEMU that is to receive has been started once it is registered. */
-static void answer_started(int fd, struct job *job)
+/* A QEMU that is to receive has been started once it is registered, libvirt may come once it knows where. */
+static bool has_started(const json_t *state, enum kind kind)
 {
-	json_t *state, *result = NULL;
-	unsigned int version = 0;
-	bool registered = job->role == JOB_SOURCE;
+	if (kind == KIND_LIBVIRT)
+		return json_object_get(state, "migrateuri");
+	return kind != KIND_INCOMING ||
+	       strcmp(json_string_value(json_object_get(state, "phase")), "new");
+}
 
-	while (!registered && !result) {
+static void answer_started(int fd, struct job *job, enum kind kind)
+{
+	json_t *state, *result = NULL, *answered = NULL;
+	unsigned int version = 0;
+	bool started = false;
+
+	while (!started && !result) {
 		version = job_wait(job, version, &state, &result);
-		registered = strcmp(json_string_value(json_object_get(state, "phase")), "new");
+		started = has_started(state, kind);
+		if (started && !result)
+			answered = json_pack("{s:b,s:i,s:O*,s:O*}", "started", 1, "id", job->id,
+					     "migrateuri", json_object_get(state, "migrateuri"),
+					     "max_downtime_ms",
+					     json_object_get(state, "max_downtime_ms"));
 		json_decref(state);
 	}
-	answer(fd, result ? json_pack("{s:o}", "result", result) :
-	       json_pack("{s:{s:b,s:i}}", "result", "started", 1, "id", job->id));
+	answer(fd, json_pack("{s:o}", "result", result ? result : answered));
 }
 
 /* In a URI that was parsed, a colon after the host is a port's. */
@@ -110,22 +120,42 @@ static bool names_port(const char *uri)
 	return host[strcspn(host, bracket ? "]" : ":/?") + bracket] == ':';
 }
 
-static int parse_order(json_t *request, enum job_role role, struct order *order,
+/* Who is to do what: libvirt's guests go by a name for a monitor. */
+static int parse_guest(json_t *request, enum kind kind, struct source_order *order,
 		       struct fault *fault)
 {
 	const char *qmp = json_string_value(json_object_get(request, "qmp"));
+	const char *domain = json_string_value(json_object_get(request, "domain"));
+
+	if (kind == KIND_LIBVIRT) {
+		if (!domain || !*domain)
+			return fail(fault, "which domain?");
+		if (snprintf(order->qmp, sizeof(order->qmp), "libvirt:%s", domain) >=
+				(int)sizeof(order->qmp))
+			return fail(fault, "domain %.32s...: its name is too long", domain);
+		strcpy(order->domain, domain);
+		return 0;
+	}
+	if (!qmp || strlen(qmp) >= sizeof(order->qmp) || *qmp != '/')
+		return fail(fault, "which monitor? --qmp /PATH");
+	strcpy(order->qmp, qmp);
+	return 0;
+}
+
+static int parse_order(json_t *request, enum kind kind, struct source_order *order,
+		       struct fault *fault)
+{
 	const char *uri = json_string_value(json_object_get(request, "uri"));
 	json_t *options = json_object_get(request, "options"), *value;
 	const char *key;
 
-	if (!qmp || strlen(qmp) >= sizeof(order->qmp) || *qmp != '/')
-		return fail(fault, "which monitor? --qmp /PATH");
-	strcpy(order->qmp, qmp);
+	if (parse_guest(request, kind, order, fault))
+		return -1;
 	if (!uri)
 		return fail(fault, "which URI? rdmafast:HOST");
 	if (uri_parse(uri, &order->uri, fault))
 		return -1;
-	if (role == JOB_SINK && names_port(uri) && order->uri.port != config.listen_port)
+	if (kind == KIND_INCOMING && names_port(uri) && order->uri.port != config.listen_port)
 		return fail(fault, "port %u: vmfastmigd listens on port %u here; leave the port out, or start it with --listen :%u",
 			    order->uri.port, config.listen_port, order->uri.port);
 	json_object_foreach(options, key, value) {
@@ -152,31 +182,46 @@ static void follow_child(int fd, struct job *job)
 	answer(fd, json_pack("{s:o}", "result", result));
 }
 
-/* @piped: the descriptors it gave are the pipes of its QEMU, and the job's once it runs. */
-static void start_job(struct client *client, json_t *request, enum job_role role, bool check,
-		      bool piped)
+static void set_kind(struct source_order *order, enum kind kind, struct client *client)
 {
+	order->check = kind == KIND_CHECK;
+	order->piped = kind == KIND_PIPED || kind == KIND_LIBVIRT;
+	order->pipes = kind == KIND_PIPED ? (struct pipes){ client->given[0], client->given[1] } :
+		       (struct pipes){ -1, -1 };
+}
+
+static void tell(int fd, json_t *request, struct job *job, enum kind kind)
+{
+	if (kind == KIND_PIPED)
+		follow_child(fd, job);
+	else if (json_is_true(json_object_get(request, "detach")))
+		answer_started(fd, job, kind);
+	else
+		follow(fd, job);
+}
+
+static void start_job(struct client *client, json_t *request, enum kind kind)
+{
+	enum job_role role = kind == KIND_INCOMING ? JOB_SINK : JOB_SOURCE;
 	struct order *order = calloc(1, sizeof(*order));
 	int fd = client->fd;
 	struct fault fault;
 	struct job *job;
 	pthread_t thread;
 
-	if (parse_order(request, role, order, &fault)) {
+	if (parse_order(request, kind, &order->source, &fault)) {
 		free(order);
 		answer_error(fd, fault.text);
 		return;
 	}
-	job = job_new(role, order->qmp, &fault);
+	job = job_new(role, order->source.qmp, &fault);
 	if (!job) {
 		free(order);
 		answer_error(fd, fault.text);
 		return;
 	}
 	order->job = job;
-	order->check = check;
-	order->piped = piped;
-	order->pipes = (struct pipes){ client->given[0], client->given[1] };
+	set_kind(&order->source, kind, client);
 	job_get(job);		/* the thread's */
 	if (pthread_create(&thread, NULL, role == JOB_SOURCE ? run_source : run_sink, order)) {
 		job_end(job, json_pack("{s:b,s:s}", "completed", 0, "error", "no thread"));
@@ -184,15 +229,10 @@ static void start_job(struct client *client, json_t *request, enum job_role role
 		free(order);
 	} else {
 		pthread_detach(thread);
-		if (piped)
-			client->given_count = 0;
+		if (kind == KIND_PIPED)
+			client->given_count = 0;	/* they are the job's */
 	}
-	if (piped)
-		follow_child(fd, job);
-	else if (json_is_true(json_object_get(request, "detach")))
-		answer_started(fd, job);
-	else
-		follow(fd, job);
+	tell(fd, request, job, kind);
 	job_put(job);
 }
 
@@ -213,7 +253,7 @@ static void on_job(int fd, json_t *request, bool cancel)
 static void start_piped(struct client *client, json_t *request)
 {
 	if (client->given_count == 2)
-		start_job(client, request, JOB_SOURCE, false, true);
+		start_job(client, request, KIND_PIPED);
 	else
 		answer_error(client->fd, "no pipes came with the request");
 }
@@ -226,13 +266,15 @@ static void obey(struct client *client, json_t *request)
 	if (!command)
 		answer_error(fd, "no command");
 	else if (!strcmp(command, "migrate"))
-		start_job(client, request, JOB_SOURCE, false, false);
+		start_job(client, request, KIND_MIGRATE);
 	else if (!strcmp(command, "stream"))
 		start_piped(client, request);
+	else if (!strcmp(command, "virsh-listen"))
+		start_job(client, request, KIND_LIBVIRT);
 	else if (!strcmp(command, "check"))
-		start_job(client, request, JOB_SOURCE, true, false);
+		start_job(client, request, KIND_CHECK);
 	else if (!strcmp(command, "incoming"))
-		start_job(client, request, JOB_SINK, false, false);
+		start_job(client, request, KIND_INCOMING);
 	else if (!strcmp(command, "status"))
 		answer(fd, json_pack("{s:{s:o}}", "result", "migrations", job_list()));
 	else if (!strcmp(command, "watch"))

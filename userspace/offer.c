@@ -25,8 +25,7 @@
 #include "door.h"
 #include "log.h"
 #include "preflight.h"
-#include "sink.h"
-#include "stream.h"
+#include "offer.h"
 
 #define ANSWER_MS	30000
 #define LOAD_MS		60000
@@ -34,30 +33,11 @@
 #define THANKS_MS	5000
 #define NO_LIMIT	-1
 
-/* One offer that is being served. */
-struct offer {
-	struct sink *sink;
-	struct chan *control;
-	struct chan data;
-	struct stream stream;
-	struct door door;
-	uint32_t session;
-	char ticket[33];
-	bool paused;
-	bool piped;		/* all RAM was in the stream of a QEMU that began the migration itself */
-	bool loading;		/* migrate-incoming was sent */
-	bool committed;
-	bool maybe_ran;		/* cont was sent, and not refused */
-	bool has_data;
-	json_t *settings;	/* QEMU's, as they were */
-	struct offer *next;
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;	/* data came, or an offer ended */
 static struct offer *offers;
 
-static void list_offer(struct offer *offer)
+void offer_list(struct offer *offer)
 {
 	uint8_t random[16];
 
@@ -70,7 +50,7 @@ static void list_offer(struct offer *offer)
 	pthread_mutex_unlock(&lock);
 }
 
-static void unlist_offer(struct offer *offer)
+void offer_unlist(struct offer *offer)
 {
 	struct offer **at;
 
@@ -118,7 +98,7 @@ static void ten_seconds(struct timespec *until)
 	until->tv_sec += 10;
 }
 
-static int wait_data(struct offer *offer, struct fault *fault)
+int offer_wait_data(struct offer *offer, struct fault *fault)
 {
 	struct timespec until;
 	bool has_data;
@@ -184,7 +164,7 @@ uint64_t ram_free_bytes(void)
 	return bytes;
 }
 
-static int check_module(struct offer *offer, json_t *message, json_t *checks, struct fault *fault)
+int offer_check_module(struct offer *offer, json_t *message, json_t *checks, struct fault *fault)
 {
 	json_t *theirs = json_object_get(message, "module"), *ours;
 	json_int_t from, to;
@@ -270,6 +250,14 @@ static json_t *ready_answer(struct offer *offer, json_t *checks,
 			 "boot_id", boot_id, "rdma_addr", host, "rdma_port", atoi(port));
 }
 
+int offer_get_ready(struct offer *offer, json_t *message, json_t *checks, struct fault *fault)
+{
+	struct sockaddr_storage bound = { 0 };
+
+	return open_session(offer, message, &bound, fault) ?:
+	       chan_send(offer->control, ready_answer(offer, checks, &bound), fault);
+}
+
 /* What the guest here is now: it may have changed since it was registered. */
 static int refresh_guest(struct sink *sink, struct fault *fault)
 {
@@ -282,8 +270,7 @@ static int refresh_guest(struct sink *sink, struct fault *fault)
 	return 0;
 }
 
-/* RDMA's local address, and whether a device has it. */
-static void check_device(struct offer *offer, json_t *checks, struct sockaddr_storage *addr)
+void offer_check_device(struct offer *offer, json_t *checks, struct sockaddr_storage *addr)
 {
 	char device[64], detail[192];
 	struct fault why;
@@ -295,7 +282,7 @@ static void check_device(struct offer *offer, json_t *checks, struct sockaddr_st
 	preflight_note(checks, "rdma", err, &why, detail);
 }
 
-static int answer_check(struct offer *offer, json_t *checks, const struct sockaddr_storage *addr,
+int offer_answer_check(struct offer *offer, json_t *checks, const struct sockaddr_storage *addr,
 			struct fault *fault)
 {
 	char host[NI_MAXHOST];
@@ -309,15 +296,12 @@ static int answer_check(struct offer *offer, json_t *checks, const struct sockad
 static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 			struct fault *fault)
 {
-	struct sockaddr_storage bound = { 0 };
-
 	offer->piped = json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
 	if (preflight_verdict(checks, fault) ||
 	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
-	    (offer->piped && guest_send_shared(&offer->sink->qmp, fault)) ||
-	    open_session(offer, message, &bound, fault))
+	    (offer->piped && guest_send_shared(&offer->sink->qmp, fault)))
 		return -1;
-	return chan_send(offer->control, ready_answer(offer, checks, &bound), fault);
+	return offer_get_ready(offer, message, checks, fault);
 }
 
 /* 1: only a check was asked for, and it was answered. */
@@ -329,13 +313,13 @@ static int take_offer(struct offer *offer, json_t *message, struct fault *fault)
 
 	if (!json_is_object(offered))
 		fail(fault, "the source offers no guest");
-	else if (refresh_guest(offer->sink, fault) || check_module(offer, message, checks, fault))
+	else if (refresh_guest(offer->sink, fault) || offer_check_module(offer, message, checks, fault))
 		err = -1;
 	else {
 		preflight_sink(checks, offered, offer->sink->guest.facts, ram_free_bytes());
-		check_device(offer, checks, &addr);
+		offer_check_device(offer, checks, &addr);
 		err = json_is_true(json_object_get(message, "check")) ?
-		      answer_check(offer, checks, &addr, fault) :
+		      offer_answer_check(offer, checks, &addr, fault) :
 		      answer_offer(offer, message, checks, fault);
 	}
 	json_decref(checks);
@@ -345,25 +329,25 @@ static int take_offer(struct offer *offer, json_t *message, struct fault *fault)
 /* Whether the peer said something; a cancel and the end of our QEMU end it, too. */
 static int wait_word(struct offer *offer, int timeout_ms, struct fault *fault)
 {
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{ .fd = offer->control->fd, .events = POLLIN },
 		{ .fd = offer->sink->job->stop_fd, .events = POLLIN },
 		{ .fd = offer->sink->qmp.fd, .events = POLLRDHUP },
+		{ .fd = offer->end_fd, .events = POLLIN },
 	};
 
 	if (chan_readable(offer->control, 0))
 		return 0;
-	poll(fds, 3, timeout_ms);
+	poll(fds, 4, timeout_ms);
 	if (fds[0].revents)
 		return 0;
 	if (fds[1].revents)
 		return fail(fault, "cancelled on the destination");
-	return fail(fault, fds[2].revents ? "the waiting QEMU is gone" : "%s says nothing any more",
+	return fail(fault, fds[2].revents || fds[3].revents ? "the waiting QEMU is gone" : "%s says nothing any more",
 		    offer->control->peer);
 }
 
-/* The next message of the source; its end and an abort are failures. */
-static int next_message(struct offer *offer, const char *want, int timeout_ms,
+int offer_next_message(struct offer *offer, const char *want, int timeout_ms,
 			json_t **message, struct fault *fault)
 {
 	json_t *reason;
@@ -398,7 +382,7 @@ static int begin_loading(struct offer *offer, struct fault *fault)
 {
 	struct qmp *qmp = &offer->sink->qmp;
 
-	if (wait_data(offer, fault) ||
+	if (offer_wait_data(offer, fault) ||
 	    stream_give(&offer->stream, qmp, &offer->data, false, fault))
 		return -1;
 	offer->loading = true;
@@ -425,7 +409,7 @@ static int wait_loaded(struct offer *offer, struct fault *fault)
 	if (got < 0)
 		return -1;
 	if (!got) {
-		if (!next_message(offer, "nothing", 100, &message, fault))
+		if (!offer_next_message(offer, "nothing", 100, &message, fault))
 			json_decref(message);
 		return -1;
 	}
@@ -483,11 +467,11 @@ static int commit(struct offer *offer, struct fault *fault)
 	uint64_t start_ns;
 	json_t *message;
 
-	if (next_message(offer, "ready", LOAD_MS, &message, fault))
+	if (offer_next_message(offer, "ready", LOAD_MS, &message, fault))
 		return -1;
 	json_decref(message);
 	if (chan_send(offer->control, json_pack("{s:b}", "ready", 1), fault) ||
-	    next_message(offer, "commit", LOAD_MS, &message, fault))
+	    offer_next_message(offer, "commit", LOAD_MS, &message, fault))
 		return -1;
 	json_decref(message);
 	start_ns = clock_ns();
@@ -513,7 +497,7 @@ static int serve(struct offer *offer, json_t *message, struct fault *fault)
 	if (err)
 		return err;
 	job_phase(job, "precopy");
-	if (next_message(offer, "switchover", NO_LIMIT, &word, fault))
+	if (offer_next_message(offer, "switchover", NO_LIMIT, &word, fault))
 		return -1;
 	offer->paused = json_is_true(json_object_get(word, "paused"));
 	json_decref(word);
@@ -564,8 +548,7 @@ static void give_up(struct offer *offer, const struct fault *fault)
 					"its QEMU was told to quit"));
 }
 
-/* The module's session before its door: its end is waited for. */
-static void release(struct offer *offer)
+void offer_release(struct offer *offer)
 {
 	struct fault ignored;
 
@@ -583,9 +566,9 @@ static void run_offer(struct offer *offer, json_t *message)
 	struct fault fault = { "" };
 	int err;
 
-	list_offer(offer);
+	offer_list(offer);
 	err = serve(offer, message, &fault);
-	release(offer);
+	offer_release(offer);
 	if (err < 0)
 		give_up(offer, &fault);
 	else if (err > 0)
@@ -593,13 +576,13 @@ static void run_offer(struct offer *offer, json_t *message)
 	else
 		sink_end(offer->sink, json_pack("{s:b,s:s}", "completed", 1, "guest",
 						offer->paused ? "paused" : "running"));
-	unlist_offer(offer);
+	offer_unlist(offer);
 	json_decref(offer->settings);
 }
 
 void sink_control(struct chan *chan)
 {
-	struct offer offer = { .control = chan };
+	struct offer offer = { .control = chan, .end_fd = -1 };
 	struct fault fault = { "" };
 	const char *name;
 	json_t *message;
@@ -607,9 +590,10 @@ void sink_control(struct chan *chan)
 	if (chan_send(chan, json_pack("{s:i}", "protocol", PROTOCOL_VERSION), &fault) ||
 	    chan_receive(chan, ANSWER_MS, &message, &fault))
 		return;
-	name = json_string_value(json_object_get(message, "name"));
-	offer.sink = sink_claim(name ? name : "", &fault);
-	if (offer.sink)
+	name = json_string_value(json_object_get(message, "name")) ?: "";
+	if (json_object_get(message, "libvirt"))
+		virtsink_serve(&offer, message, name);
+	else if ((offer.sink = sink_claim(name, &fault)))
 		run_offer(&offer, message);
 	else
 		chan_send(chan, json_pack("{s:s}", "error", fault.text), &fault);

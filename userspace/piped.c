@@ -64,8 +64,7 @@ static void check_capabilities(struct source *source, const json_t *capabilities
 			       "source: as a migration into a pipe needs them");
 }
 
-/* QEMU reads all RAM, which fills its holes: a file that cannot grow would be a guest's end. */
-static void check_room(struct source *source)
+void piped_check_room(struct source *source)
 {
 	uint64_t holes_bytes = 0, free_bytes = ram_free_bytes();
 	const struct guest *guest = &source->guest;
@@ -109,7 +108,7 @@ int piped_preflight(struct source *source, struct fault *fault)
 	source->piped->pauses = qmp_has_capability(capabilities, "pause-before-switchover");
 	check_capabilities(source, capabilities);
 	json_decref(capabilities);
-	check_room(source);
+	piped_check_room(source);
 	return source_preflight(source, fault);
 }
 
@@ -145,8 +144,13 @@ static int wait_mark(struct source *source, enum ramfilter_mark mark, int timeou
 	return 0;
 }
 
-/* What is left when QEMU stops the guest: it reads that, and it goes no further than to us. */
-static unsigned int downtime_limit_ms(const struct source *source)
+int piped_start(struct source *source, struct fault *fault)
+{
+	return start_conduit(source, fault) ?:
+	       wait_mark(source, RAMFILTER_PAGES, SETUP_MS, fault);
+}
+
+unsigned int piped_downtime_ms(const struct source *source)
 {
 	unsigned int limit_ms = source->uri->options.downtime_ms / 5;
 
@@ -158,7 +162,7 @@ int piped_prepare(struct source *source, struct fault *fault)
 	struct piped *piped = source->piped;
 
 	if (source_open_data(source, fault) ||
-	    guest_change_limits(&source->qmp, downtime_limit_ms(source), &source->settings,
+	    guest_change_limits(&source->qmp, piped_downtime_ms(source), &source->settings,
 				fault) ||
 	    start_conduit(source, fault) ||
 	    minder_start(&piped->minder, &source->qmp, source->job, fault))
@@ -197,8 +201,7 @@ static void wait_stopped(struct source *source, int timeout_ms)
 		usleep(500);
 }
 
-/* QEMU reads its RAM to the end, and again what was written, until it stops the guest. */
-static int flow(struct source *source, struct fault *fault)
+int piped_flow(struct source *source, struct fault *fault)
 {
 	uint64_t limit_ms = FLOW_MS + source->last.total_bytes / FLOW_RATE;
 	uint64_t deadline_ms = clock_ms() + limit_ms;
@@ -222,7 +225,7 @@ int piped_switchover(struct source *source, struct fault *fault)
 {
 	if (read_running(source, fault) || source_announce(source, fault))
 		return -1;
-	return flow(source, fault);
+	return piped_flow(source, fault);
 }
 
 int piped_final(struct source *source, struct fault *fault)

@@ -39,6 +39,17 @@ int piped_final(struct source *source, struct fault *fault);
 int piped_device_state(struct source *source, struct fault *fault);
 int piped_hand_over(struct source *source, struct fault *fault);
 
+/* Parts of stages. */
+
+/* QEMU reads all RAM, which fills its holes: a file that cannot grow would be a guest's end. */
+void piped_check_room(struct source *source);
+/* QEMU's part of the downtime: what is left when it stops the guest it reads, and it goes no further than to us. */
+unsigned int piped_downtime_ms(const struct source *source);
+/* Between pipes and stream, up to the first pages. */
+int piped_start(struct source *source, struct fault *fault);
+/* QEMU reads its RAM to the end, and again what was written, until it stops the guest. */
+int piped_flow(struct source *source, struct fault *fault);
+
 /* Ends QEMU's migration, up to where source_undo() goes on; the deeper reason goes to @fault. */
 void piped_undo(struct source *source, struct fault *fault);
 

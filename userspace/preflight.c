@@ -7,6 +7,8 @@
 
 #include "preflight.h"
 
+#define LIBVIRT_RAM "have <memoryBacking><source type='file'/><access mode='shared'/></memoryBacking> in its XML and memory_backing_dir = \"/dev/vmfastmig\" in /etc/libvirt/qemu.conf, restart libvirtd, then the domain"
+
 /* @remedy (may be NULL): what to do about it. */
 __attribute__((format(printf, 5, 6)))
 static void add(json_t *checks, const char *check, bool ok, const char *remedy,
@@ -38,15 +40,17 @@ static const char *text_of(const json_t *facts, const char *key)
 static void check_ram(json_t *checks, const json_t *facts, const char *side)
 {
 	json_t *foreign = json_object_get(facts, "foreign"), *one;
+	bool libvirt = json_object_get(facts, "libvirt");
 	size_t i;
 
 	json_array_foreach(foreign, i, one)
-		add(checks, "ram", false,
+		add(checks, "ram", false, libvirt ? LIBVIRT_RAM :
 		    "use -object memory-backend-file,id=ID,mem-path=/dev/vmfastmig/NAME,share=on,align=2M,size=...",
 		    "%s: backend %s (%s): %s", side, text_of(one, "id"), text_of(one, "type"),
 		    text_of(one, "why"));
 	if (!json_array_size(foreign) && !json_array_size(json_object_get(facts, "regions")))
-		add(checks, "ram", false, "give -machine memory-backend=ID one on /dev/vmfastmig",
+		add(checks, "ram", false, libvirt ? LIBVIRT_RAM :
+		    "give -machine memory-backend=ID one on /dev/vmfastmig",
 		    "%s: no memory backend", side);
 	else if (!json_array_size(foreign))
 		add(checks, "ram", true, NULL, "%s: %zu region(s) on vmfastmig files", side,
@@ -70,7 +74,7 @@ static void check_migration(json_t *checks, const json_t *facts)
 		    is);
 }
 
-void preflight_source(json_t *checks, const json_t *facts)
+static void check_source(json_t *checks, const json_t *facts)
 {
 	json_t *blockers = json_object_get(facts, "blockers"), *reason;
 	const char *status = text_of(facts, "status");
@@ -85,6 +89,15 @@ void preflight_source(json_t *checks, const json_t *facts)
 		    json_string_value(reason) ?: "?");
 	if (!json_array_size(blockers))
 		add(checks, "blockers", true, NULL, "source: no device blocks migration");
+}
+
+/* What QEMU has libvirt has looked at, or will. */
+void preflight_source(json_t *checks, const json_t *facts)
+{
+	if (json_object_get(facts, "libvirt"))
+		check_ram(checks, facts, "source");
+	else
+		check_source(checks, facts);
 }
 
 static void check_same(json_t *checks, const char *check, const json_t *offered,
@@ -251,11 +264,33 @@ static void check_version(json_t *checks, const json_t *offered, const json_t *w
 	    (int64_t)to, (int64_t)json_integer_value(json_array_get(ours, 1)));
 }
 
+static void check_memory(json_t *checks, const json_t *offered, uint64_t free_bytes)
+{
+	uint64_t wanted = json_integer_value(json_object_get(offered, "present_bytes"));
+
+	if (wanted > free_bytes)
+		add(checks, "memory", false, "free some, or raise the size option of /dev/vmfastmig",
+		    "destination has %" PRIu64 " MiB free, the guest uses %" PRIu64 " MiB",
+		    free_bytes >> 20, wanted >> 20);
+	else
+		add(checks, "memory", true, NULL,
+		    "destination has %" PRIu64 " MiB free, %" PRIu64 " MiB used", free_bytes >> 20, wanted >> 20);
+}
+
+void preflight_libvirt(json_t *checks, const json_t *offered, const json_t *waiting,
+		       uint64_t free_bytes)
+{
+	if (waiting) {
+		check_ram(checks, waiting, "destination");
+		check_regions(checks, offered, waiting);
+	}
+	check_memory(checks, offered, free_bytes);
+}
+
 void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting,
 		    uint64_t free_bytes)
 {
 	const char *status = text_of(waiting, "status");
-	uint64_t wanted = json_integer_value(json_object_get(offered, "present_bytes"));
 
 	check_ram(checks, waiting, "destination");
 	if (strcmp(status, "inmigrate"))
@@ -273,13 +308,7 @@ void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting
 	check_vcpus(checks, offered, waiting);
 	check_regions(checks, offered, waiting);
 	check_disks(checks, offered, waiting);
-	if (wanted > free_bytes)
-		add(checks, "memory", false, "free some, or raise the size option of /dev/vmfastmig",
-		    "destination has %" PRIu64 " MiB free, the guest uses %" PRIu64 " MiB",
-		    free_bytes >> 20, wanted >> 20);
-	else
-		add(checks, "memory", true, NULL,
-		    "destination has %" PRIu64 " MiB free, %" PRIu64 " MiB used", free_bytes >> 20, wanted >> 20);
+	check_memory(checks, offered, free_bytes);
 }
 
 /* A fault has its remedy behind "; ". */

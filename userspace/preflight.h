@@ -16,6 +16,9 @@ void preflight_source(json_t *checks, const json_t *facts);
 /* B's checks of the guest that is offered against the one that waits. */
 void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting,
 		    uint64_t free_bytes);
+/* The same of a domain of libvirt's, which compares all but RAM itself; NULL: it is not there yet. */
+void preflight_libvirt(json_t *checks, const json_t *offered, const json_t *waiting,
+		       uint64_t free_bytes);
 /* What another part found out: @fault is told when @err is set. */
 void preflight_note(json_t *checks, const char *check, int err, const struct fault *fault,
 		    const char *detail);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a migration came to, as JSON. */
+#include <string.h>
+
 #include "clock.h"
 #include "resume.h"
 #include "source.h"
@@ -43,7 +45,9 @@ json_t *source_failure(struct source *source, const struct fault *fault, const c
 {
 	char status[32] = "unknown";
 
-	if (source->qmp.fd >= 0)
+	if (source->virt)
+		strcpy(status, "left to libvirt");
+	else if (source->qmp.fd >= 0)
 		resume_status(&source->qmp, status, sizeof(status));
 	return json_pack("{s:b,s:s,s:s,s:s,s:O}", "completed", 0, "error", fault->text, "phase",
 			 phase, "guest", source->committed ? "given away" : status, "checks",

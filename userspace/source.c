@@ -51,6 +51,28 @@ static const struct stage piped_stages[STAGES] = {
 	{ "commit", source_commit },
 };
 
+/* Of one that libvirt has QEMU begin. */
+static const struct stage virt_stages[STAGES] = {
+	{ "connect", virt_connect },
+	{ "preflight", virt_preflight },
+	{ "waiting", virt_wait },
+	{ "offer", virt_offer },
+	{ "prepare", virt_prepare },
+	{ "start", source_start },
+	{ "precopy", source_precopy },
+	{ "pre-switchover", virt_switchover },
+	{ "final-round", piped_final },
+	{ "device-state", virt_device_state },
+	{ "hand-over", virt_hand_over },
+};
+
+static const struct stage *stages_of(const struct source *source)
+{
+	if (source->virt)
+		return virt_stages;
+	return source->piped ? piped_stages : stages;
+}
+
 int source_expect(struct source *source, const char *key, int timeout_ms, struct fault *fault)
 {
 	json_t *answer, *error;
@@ -78,7 +100,7 @@ int source_why(struct source *source, struct fault *fault)
 
 static int run_stages(struct source *source, size_t *at, struct fault *fault)
 {
-	const struct stage *stage = source->piped ? piped_stages : stages;
+	const struct stage *stage = stages_of(source);
 	size_t count = source->check ? 2 : STAGES;
 	int err = 0;
 
@@ -99,11 +121,12 @@ static void format_uri(const struct uri *uri, char *text, size_t bytes)
 		 uri->host, uri->port, *uri->name ? "/" : "", uri->name);
 }
 
-void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bool check,
-		const struct pipes *pipes)
+void source_run(struct job *job, const struct source_order *order)
 {
-	struct source source = { .job = job, .uri = uri, .qmp_path = qmp_path, .check = check,
-				 .piped = pipes ? piped_new(pipes, job) : NULL,
+	struct source source = { .job = job, .uri = &order->uri, .qmp_path = order->qmp,
+				 .check = order->check,
+				 .piped = order->piped ? piped_new(&order->pipes, job) : NULL,
+				 .virt = *order->domain ? virt_new(order->domain) : NULL,
 				 .checks = json_array(), .rounds = json_array(),
 				 .phases = json_object(), .start_ns = clock_ns() };
 	struct fault fault;
@@ -116,20 +139,21 @@ void source_run(struct job *job, const char *qmp_path, const struct uri *uri, bo
 	source.data.fd = -1;
 	source.qmp.fd = -1;
 	source.watch = (struct watch){ job->stop_fd, -1 };
-	format_uri(uri, text, sizeof(text));
+	format_uri(source.uri, text, sizeof(text));
 	text_to_utf8(text);
 	job_set(job, "uri", json_string(text));
 	err = run_stages(&source, &at, &fault);
 	if (err && !source.committed)
 		source_undo(&source, &fault);
 	if (err) {
-		result = source_failure(&source, &fault, stages[at - 1].name);
-		log_warn("job %u: %s: %s", job->id, stages[at - 1].name, fault.text);
-	} else if (check) {
+		result = source_failure(&source, &fault, stages_of(&source)[at - 1].name);
+		log_warn("job %u: %s: %s", job->id, stages_of(&source)[at - 1].name, fault.text);
+	} else if (order->check) {
 		result = json_pack("{s:b,s:O}", "ok", 1, "checks", source.checks);
 	} else {
 		result = source_result(&source, text);
-		journal_remove(source.qmp.path);
+		if (source.journaled)
+			journal_remove(source.qmp.path);
 	}
 	source_release(&source);
 	job_end(job, result);

@@ -15,6 +15,7 @@
 #include "piped.h"
 #include "qmp.h"
 #include "stream.h"
+#include "virt.h"
 
 #define SOURCE_ANSWER_MS 30000
 
@@ -24,6 +25,7 @@ struct source {
 	const char *qmp_path;
 	bool check;		/* preflight only */
 	struct piped *piped;	/* NULL: QEMU migrates when it is told to */
+	struct virt *virt;	/* NULL: the monitor is ours; else piped is there, too */
 
 	struct qmp qmp;
 	struct guest guest;
@@ -50,6 +52,9 @@ struct source {
 };
 
 /* agree.c */
+/* Connects to the destination's daemon, or no more. */
+int source_call_peer(struct source *source, struct fault *fault);
+void source_leave_peer(struct source *source);
 int source_connect(struct source *source, struct fault *fault);
 int source_preflight(struct source *source, struct fault *fault);
 int source_prepare(struct source *source, struct fault *fault);
@@ -69,7 +74,9 @@ int source_device_state(struct source *source, struct fault *fault);
 int source_hand_over(struct source *source, struct fault *fault);
 int source_ready(struct source *source, struct fault *fault);
 int source_commit(struct source *source, struct fault *fault);
-/* To the destination, which then waits for QEMU's stream; and in the journal. */
+/* To the destination, which then waits for QEMU's stream. */
+int source_tell_switchover(struct source *source, struct fault *fault);
+/* And in the journal. */
 int source_announce(struct source *source, struct fault *fault);
 int source_begin_final(struct source *source, struct fault *fault);
 /* All RAM is there then. */

@@ -67,8 +67,10 @@ static int from_qemu(struct stream *stream)
 	char data[PIECE_BYTES];
 	ssize_t got = read(stream->qemu, data, sizeof(data));
 
-	if (got <= 0)
+	if (got <= 0) {
+		atomic_store(&stream->qemu_closed, true);
 		return -1;
+	}
 	if (!stream->source)
 		return chan_write(stream->chan, data, got);
 	note_forward(stream, got);

@@ -38,6 +38,7 @@ struct stream {
 	bool source;
 	int wake;			/* eventfd */
 	atomic_bool gate_shut, gate_open, return_open, stop;
+	atomic_bool qemu_closed;	/* its end; it reads and writes no more */
 	atomic_ullong forward_bytes, forward_ns;	/* and when the last of them came by */
 	char *held;			/* source: what the gate holds back */
 	size_t held_bytes;

@@ -83,13 +83,17 @@ static int catch_up(struct source *source, struct fault *fault)
 	return 0;
 }
 
-int source_announce(struct source *source, struct fault *fault)
+int source_tell_switchover(struct source *source, struct fault *fault)
 {
 	return chan_send(&source->control,
 			 json_pack("{s:b,s:b}", "switchover", 1, "paused",
 				   source->uri->options.paused || !source->was_running), fault) ?:
-	       source_expect(source, "listening", SOURCE_ANSWER_MS, fault) ?:
-	       write_journal(source, false, fault);
+	       source_expect(source, "listening", SOURCE_ANSWER_MS, fault);
+}
+
+int source_announce(struct source *source, struct fault *fault)
+{
+	return source_tell_switchover(source, fault) ?: write_journal(source, false, fault);
 }
 
 int source_switchover(struct source *source, struct fault *fault)

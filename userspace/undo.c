@@ -52,6 +52,7 @@ void source_release(struct source *source)
 {
 	stream_stop(&source->stream);
 	piped_free(source->piped);
+	virt_free(source->virt);
 	chan_close(&source->data);
 	chan_close(&source->control);
 	if (source->door.sock)

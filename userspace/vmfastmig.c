@@ -14,6 +14,10 @@ static const struct command {
 	  "have a QEMU started with -incoming defer wait for its guest" },
 	{ "stream", cmd_stream, "[--qmp PATH] [--downtime MS] [--bandwidth BYTES] [--rounds N] [--force] [--paused] [--timeout S] [--socket PATH] rdmafast:HOST[:PORT][/NAME][?OPTION=VALUE&...]",
 	  "move the guest whose QEMU runs this: migrate \"exec:exec vmfastmig stream rdmafast:HOST\"" },
+	{ "virsh-migrate", cmd_virsh_migrate, "[--desturi URI] [--downtime MS] [--bandwidth BYTES] [--rounds N] [--max-slowdown PERCENT] [--force] [--timeout S] [--json] [--json-file FILE] [--socket PATH] DOMAIN HOST|rdmafast:HOST[:PORT][/NAME] [-- OPTION...]",
+	  "have libvirt move a domain to another host; OPTIONs are of virsh migrate" },
+	{ "virsh-listen", cmd_virsh_listen, "[--downtime MS] [--bandwidth BYTES] [--rounds N] [--max-slowdown PERCENT] [--force] [--timeout S] [--json] [--json-file FILE] [--socket PATH] DOMAIN HOST|rdmafast:HOST[:PORT][/NAME]",
+	  "make ready for virsh migrate; tells its --migrateuri" },
 	{ "status", cmd_status, "[--json] [--socket PATH]", "list migrations" },
 	{ "watch", cmd_watch, "[--json] [--json-file FILE] [--socket PATH] [ID]", "follow one" },
 	{ "cancel", cmd_cancel, "[--json] [--json-file FILE] [--socket PATH] [ID]",
@@ -54,8 +58,8 @@ static void usage(FILE *stream)
 
 	fprintf(stream, "usage: vmfastmig COMMAND [OPTION...] [OPERAND]\n\n");
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].purpose);
-	fprintf(stream, "  %-10s %s\n", "help", "this, or the usage of a COMMAND");
+		fprintf(stream, "  %-13s %s\n", commands[i].name, commands[i].purpose);
+	fprintf(stream, "  %-13s %s\n", "help", "this, or the usage of a COMMAND");
 	fprintf(stream, "\nExit status: 0 done, 1 failed, 2 wrong usage. See vmfastmig(8).\n");
 }
 

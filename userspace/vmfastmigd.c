@@ -20,6 +20,7 @@
 #include "journal.h"
 #include "log.h"
 #include "sink.h"
+#include "virtdir.h"
 
 #define HELLO_MS	5000
 #define PEERS_MAX	64	/* connections being served */
@@ -297,6 +298,7 @@ int main(int argc, char **argv)
 	}
 	journal_repair();
 	custody_tell();
+	virtdir_clean();
 	serve(tcp, local);
 	end_jobs();
 	unlink(config.socket_path);

@@ -3,6 +3,7 @@
 # domains. Sourced after scene.sh.
 
 images=/var/lib/libvirt/images
+emulator=/usr/bin/qemu-system-x86_64
 
 # libvirtd HOST: with what Documentation/libvirt.md has an administrator do. The TCP
 # socket without authentication is the rig's: nobody else is on its network.
@@ -36,7 +37,28 @@ libvirtd_on() {
 			n=\$((n + 1))
 			[ \$n -lt 200 ] || { tail /run/libvirtd.log; exit 1; }
 			sleep 0.1
-		done"
+		done
+		virsh domcapabilities --virttype kvm --emulatorbin $emulator >/dev/null" ||
+		die "no libvirtd on host $1"
+}
+
+guest_files() { # HOST
+	local words
+	words=$("$rig" guest words files)
+	on "$1" sh -c "mkdir -p $images && cp $(word_after -kernel <<<"$words") $images/kernel &&
+		cp $(word_after -initrd <<<"$words") $images/initrd"
+}
+
+# Both at once: libvirt has a QEMU tell its capabilities first, which takes long here.
+libvirt_hosts() {
+	local pids=() host pid
+	for host in a b; do
+		(libvirtd_on "$host" && guest_files "$host") >&2 &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || die "libvirt does not start"
+	done
 }
 
 libvirtd_off() { # HOST
@@ -69,7 +91,7 @@ domain_xml() {
 		  <cpu mode='host-passthrough' migratable='off'/>
 		  <on_crash>destroy</on_crash>
 		  <devices>
-		    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+		    <emulator>$emulator</emulator>
 		    <controller type='usb' model='none'/>
 		    <interface type='bridge'>
 		      <mac address='$(grep -o 'mac=[^,]*' <<<"$words" | cut -d = -f 2)'/>
@@ -88,13 +110,9 @@ on_vmfastmig="<source type='file'/><access mode='shared'/>"
 
 # domain_on HOST NAME MEMORY-BACKING [OPTION...]: defines and starts it.
 domain_on() {
-	local host=$1 name=$2 words
+	local host=$1 name=$2
 	domain_xml "$2" "$3" "${@:4}" >"$rig_state/$name.xml"
-	words=$("$rig" guest words "$name" "${@:4}")
 	on "$host" sh -c "
-		mkdir -p $images
-		cp $(word_after -kernel <<<"$words") $images/kernel
-		cp $(word_after -initrd <<<"$words") $images/initrd
 		virsh -q define $rig_state/$name.xml && virsh -q start $name" >&2 ||
 		die "libvirt on host $host does not start $name"
 }
