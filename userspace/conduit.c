@@ -99,8 +99,8 @@ static int from_qemu(struct conduit *conduit)
 		return ended_early(conduit);
 	close(conduit->pipes.in);
 	conduit->pipes.in = -1;
-	shutdown(conduit->stream, SHUT_WR);
 	atomic_store(&conduit->ended, true);
+	shutdown(conduit->stream, SHUT_WR);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ json_t *source_failure(struct source *source, const struct fault *fault, const c
 {
 	char status[32] = "unknown";
 
-	if (source->virt)
+	if (source->virt && source->virt->libvirtd >= 0)
 		strcpy(status, "left to libvirt");
 	else if (source->qmp.fd >= 0)
 		resume_status(&source->qmp, status, sizeof(status));

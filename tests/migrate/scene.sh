@@ -268,17 +268,20 @@ move_compared() { # FROM TO NAME [OPTION=VALUE...]
 }
 
 pages_are_same() { # FROM TO FILES
-	local from=$1 to=$2 file host
+	local file
 	for file in $3; do
-		for host in "$from" "$to"; do
-			on "$host" sh -c "$rig_state/bin/pagesum /dev/vmfastmig/$file >$rig_state/$host.sums"
-		done
-		"$rig_state/bin/pagesum" -c "$rig_state/$from.sums" "$rig_state/$to.sums" \
-			>"$scratch/pages.json" || true
-		say "$file: $(cat "$scratch/pages.json")"
-		jq -e '.pages > 0 and .different == 0' "$scratch/pages.json" >/dev/null ||
-			die "$file: pages differ"
+		ram_files_are_same "$1" "/dev/vmfastmig/$file" "$2" "/dev/vmfastmig/$file"
 	done
+}
+
+ram_files_are_same() { # FROM FILE TO FILE
+	on "$1" sh -c "$rig_state/bin/pagesum $2 >$rig_state/$1.sums"
+	on "$3" sh -c "$rig_state/bin/pagesum $4 >$rig_state/$3.sums"
+	"$rig_state/bin/pagesum" -c "$rig_state/$1.sums" "$rig_state/$3.sums" \
+		>"$scratch/pages.json" || true
+	say "$2: $(cat "$scratch/pages.json")"
+	jq -e '.pages > 0 and .different == 0' "$scratch/pages.json" >/dev/null ||
+		die "$2: pages differ"
 }
 
 # No session, no key, no job, no socket is left on the hosts. What they say is read

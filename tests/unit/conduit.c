@@ -25,24 +25,44 @@ struct play {
 
 static struct play play;
 
-static void begin(void)
+static void begin_with(int in[2], int out[2])
 {
 	struct fault fault;
-	int in[2], out[2];
 
 	signal(SIGPIPE, SIG_IGN);	/* as the daemon has it */
 	memset(&play, 0, sizeof(play));
 	play.job = job_new(JOB_SOURCE, "/qmp", &fault);
 	job_phase(play.job, "played");	/* a state that is not waited for */
 	ramfilter_init(&play.conduit.filter);
-	if (pipe(in) || pipe(out) || ramfilter_leave_out(&play.conduit.filter, "ram0", 65536, &fault))
-		tap_give_up("no pipes");
+	if (ramfilter_leave_out(&play.conduit.filter, "ram0", 65536, &fault))
+		tap_give_up(fault.text);
 	play.in = in[1];
 	play.out = out[0];
 	play.conduit.pipes = (struct pipes){ in[0], out[1] };
 	play.conduit.job = play.job;
 	if (conduit_start(&play.conduit, &play.stream, &fault))
 		tap_give_up(fault.text);
+}
+
+static void begin(void)
+{
+	int in[2], out[2];
+
+	if (pipe(in) || pipe(out))
+		tap_give_up("no pipes");
+	begin_with(in, out);
+}
+
+/* One connection both ways, as libvirt has it. */
+static void begin_connected(void)
+{
+	int in[2], out[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, in))
+		tap_give_up("no socket pair");
+	out[0] = dup(in[1]);
+	out[1] = dup(in[0]);
+	begin_with(in, out);
 }
 
 static void end(void)
@@ -142,8 +162,10 @@ static void passes(const char *name)
 	/* QEMU may have written all, and be gone. */
 	close(play.in);
 	CHECK(take() && !job_cancelled(play.job));
+	CHECK(!atomic_load(&play.conduit.ended));
 	conduit_pass(&play.conduit, RAMFILTER_STOPPED);
 	CHECK(!take());
+	CHECK(atomic_load(&play.conduit.ended));
 	CHECK(play.came_bytes == play.told_bytes - 16 * 9 - 5);
 	/* QEMU completes once its child has exited, which is for the job to say. */
 	shutdown(play.stream, SHUT_RDWR);
@@ -188,6 +210,38 @@ static void qemu_gives_up(void)
 		take();
 		end();
 	}
+}
+
+/* QEMU that is cancelled shuts its socket down, and keeps it open. */
+static void qemu_shuts_down(void)
+{
+	begin_connected();
+	record("qemu-7.2-return-path");
+	CHECK(comes_to(RAMFILTER_PAGES));
+	shutdown(play.in, SHUT_RDWR);
+	CHECK(cancelled());
+	CHECK(atomic_load(&play.conduit.failed));
+	CHECK_HAS(play.conduit.why.text, "before it was whole");
+	CHECK(!atomic_load(&play.conduit.ended));
+	take();
+	end();
+}
+
+static void over_a_connection(void)
+{
+	char got[8];
+
+	begin_connected();
+	record("qemu-7.2-return-path");
+	conduit_pass(&play.conduit, RAMFILTER_STOPPED);
+	CHECK(take());
+	CHECK(write(play.stream, "\0\1\0\4\0\0\0\0", 8) == 8);
+	CHECK(read(play.out, got, 8) == 8 && !memcmp(got, "\0\1\0\4\0\0\0\0", 8));
+	close(play.in);
+	close(play.out);
+	CHECK(!take() && atomic_load(&play.conduit.ended));
+	CHECK(!job_cancelled(play.job));
+	end();
 }
 
 static void strange_stream(void)
@@ -267,6 +321,8 @@ int main(void)
 		{ "holds at marks and passes all", holds_and_passes },
 		{ "the return path", return_path },
 		{ "QEMU gives up", qemu_gives_up },
+		{ "QEMU shuts its connection down", qemu_shuts_down },
+		{ "one connection for both ways", over_a_connection },
 		{ "a stream that is none", strange_stream },
 		{ "QEMU is refused", refuses },
 		{ "the stream ends", stream_ends },

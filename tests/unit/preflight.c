@@ -206,6 +206,34 @@ static void ram(void)
 			     "memory-backend=ID");
 }
 
+/* libvirt looks at the rest itself, and its domain may not be there yet. */
+static void libvirt(void)
+{
+	json_t *checks = json_array(), *offered = json_pack("{s:s,s:[],s:I}", "libvirt", "vm",
+							    "foreign", "present_bytes", (json_int_t)GIB);
+	json_t *waiting = json_pack("{s:s,s:[],s:[]}", "libvirt", "vm", "foreign", "regions");
+
+	json_object_set_new(offered, "regions", json_pack("[{s:s,s:I}]", "id", "pc.ram", "bytes",
+							  (json_int_t)GIB));
+	preflight_source(checks, offered);
+	preflight_libvirt(checks, offered, NULL, GIB);
+	preflight_libvirt(checks, offered, offered, GIB);
+	CHECK(!refusal(checks));
+	json_array_clear(checks);
+	preflight_libvirt(checks, offered, waiting, GIB);
+	expect(checks, "ram", "destination: no memory backend", "memory_backing_dir = \"/dev/vmfastmig\"");
+	json_array_clear(checks);
+	preflight_libvirt(checks, offered, NULL, GIB - 1);
+	expect(checks, "memory", "1023 MiB free", "free some");
+	json_array_clear(checks);
+	json_object_set_new(offered, "foreign", foreign("not a memory-backend-file"));
+	preflight_source(checks, offered);
+	expect(checks, "ram", "source: backend ram0", "<source type='file'/><access mode='shared'/>");
+	json_decref(offered);
+	json_decref(waiting);
+	json_decref(checks);
+}
+
 static void waiting_state(void)
 {
 	static const char *const bad[] = { "running", "paused", "prelaunch", "" };
@@ -452,6 +480,7 @@ int main(void)
 		{ "source's earlier migrations", source_migrated_before },
 		{ "blockers", blockers },
 		{ "every blocker is told", every_blocker_is_told },
+		{ "a domain of libvirt's", libvirt },
 		{ "RAM elsewhere", ram },
 		{ "destination does not wait", waiting_state },
 		{ "differing architecture, machine, CPU", differing },

@@ -716,11 +716,13 @@ static void qemu_closes(void)
 	put(peer, "abc", 3);
 	CHECK(take(side.qemu, got, 3) == 3);
 	put(side.qemu, "xyz", 3);
+	CHECK(!atomic_load(&side.stream.qemu_closed));
 	shutdown(side.qemu, SHUT_RDWR);
 	CHECK(take(peer, got, 3) == 3 && !memcmp(got, "xyz", 3));
 	put(peer, "def", 3);
 	idles();
 	CHECK(quiet(peer));
+	CHECK(atomic_load(&side.stream.qemu_closed));
 	stops_soon(&side);
 	close(peer);
 }
