@@ -19,8 +19,11 @@ static void tell_summary(const json_t *result)
 	cmd_say(stdout, "  rounds    %zu", json_array_size(json_object_get(result, "rounds")));
 	cmd_say(stdout, "  sent      %.1f MiB in %lld work requests", sent_bytes / (1 << 20),
 		(long long)int_of(ram, "work_requests"));
-	cmd_say(stdout, "  downtime  %.0f ms by QEMU, %.0f ms from stop to resume as seen here",
-		real_of(downtime, "qemu"), real_of(downtime, "window"));
+	if (real_of(downtime, "window") > 0)
+		cmd_say(stdout, "  downtime  %.0f ms by QEMU, %.0f ms from stop to resume as seen here",
+			real_of(downtime, "qemu"), real_of(downtime, "window"));
+	else
+		cmd_say(stdout, "  downtime  is for libvirt to tell: virsh domjobinfo --completed");
 	cmd_say(stdout, "  time      %.2f s", total_ms / 1e3);
 	if (int_of(json_object_get(result, "pace"), "bytes_s"))
 		cmd_say(stdout, "  paced     to %.1f MB/s at last; its writes waited %.0f ms in all",

@@ -140,10 +140,15 @@ static int tell(struct mover *mover, int virsh, struct fault *fault)
 	const struct cmd_args *args = mover->args;
 	const char *error = text_of(mover->result, "error");
 
-	if (!virsh)
+	if (!virsh && json_is_true(json_object_get(mover->result, "completed")))
 		return cmd_result(args, mover->result, fault);
 	if (mover->result)
 		cmd_put_json(args, mover->result);
+	if (!virsh) {
+		cmd_say(stderr, "vmfastmig: libvirt moved the domain; the daemon has missed that: %s",
+			mover->result ? error : fault->text);
+		return CMD_OK;
+	}
 	if (*error && strcmp(error, "cancelled"))
 		cmd_say(stderr, "vmfastmig: %s", error);
 	cmd_say(stderr, "vmfastmig: virsh migrate failed; where the guest is: virsh domstate --reason %s",

@@ -592,7 +592,7 @@ void sink_control(struct chan *chan)
 		return;
 	name = json_string_value(json_object_get(message, "name")) ?: "";
 	if (json_object_get(message, "libvirt"))
-		virtsink_serve(&offer, message, name);
+		virtsink_serve(chan, message, name);
 	else if ((offer.sink = sink_claim(name, &fault)))
 		run_offer(&offer, message);
 	else

@@ -49,6 +49,6 @@ void offer_release(struct offer *offer);
  * virtsink.c. An offer of a domain of libvirt's, whose QEMU listens at the socket of the
  * name that it has at the source; here it is @name.
  */
-void virtsink_serve(struct offer *offer, json_t *message, const char *name);
+void virtsink_serve(struct chan *control, json_t *message, const char *name);
 
 #endif

@@ -210,6 +210,6 @@ int virt_hand_over(struct source *source, struct fault *fault)
 	    chan_send(&source->control, json_pack("{s:b}", "end", 1), fault) ||
 	    source_expect(source, "loaded", SOURCE_ANSWER_MS, fault))
 		return -1;
-	source->resumed_ns = clock_ns();
+	source->stop_ns = 0;	/* it is not known here when the guest resumes */
 	return 0;
 }

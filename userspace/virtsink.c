@@ -48,7 +48,10 @@ static int find_qemu(struct offer *offer, const char *from, const char *name, in
 	if (offer->end_fd < 0)
 		return fail(fault, "the QEMU of domain %s is gone", name);
 	*qemu = sockpeer_connect(path, pid, fault);
-	return *qemu < 0 ? -1 : 0;
+	if (*qemu < 0)
+		return -1;
+	unlink(path);	/* a QEMU that is killed leaves it */
+	return 0;
 }
 
 static int take_offer(struct offer *offer, json_t *message, json_t *checks, struct fault *fault)
@@ -178,24 +181,24 @@ static void serve_check(struct offer *offer, json_t *message)
 	offer_release(offer);
 }
 
-void virtsink_serve(struct offer *offer, json_t *message, const char *name)
+void virtsink_serve(struct chan *control, json_t *message, const char *name)
 {
 	const char *from = json_string_value(json_object_get(message, "libvirt")) ?: "";
 	struct sink sink = { .qmp = { .fd = -1 } };
+	struct offer offer = { .control = control, .sink = &sink, .end_fd = -1 };
 	struct fault fault = { "" };
 	char key[300];
 
-	offer->sink = &sink;
 	if (json_is_true(json_object_get(message, "check"))) {
-		serve_check(offer, message);
+		serve_check(&offer, message);
 		return;
 	}
 	snprintf(key, sizeof(key), "libvirt:%.256s", name);
 	sink.job = job_new(JOB_SINK, key, &fault);
 	if (!sink.job) {
-		chan_send(offer->control, json_pack("{s:s}", "error", fault.text), &fault);
+		chan_send(control, json_pack("{s:s}", "error", fault.text), &fault);
 		return;
 	}
-	serve_domain(offer, message, from, name);
+	serve_domain(&offer, message, from, name);
 	job_put(sink.job);
 }

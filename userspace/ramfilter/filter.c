@@ -44,7 +44,7 @@ int ramfilter_stop(struct ramfilter *filter, enum ramfilter_mark mark)
 static int step_header(struct ramfilter *filter, struct fault *fault)
 {
 	if (held_be32(filter, 0) != STREAM_MAGIC || held_be32(filter, 4) != STREAM_VERSION)
-		return fail(fault, "what comes is not QEMU's migration stream");
+		return fail(fault, "what comes is not QEMU's migration stream, or not a plain one: switch TLS and multifd off");
 	return ramfilter_section(filter);
 }
 
