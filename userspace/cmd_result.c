@@ -57,6 +57,7 @@ static const char *whereabouts(const char *guest)
 		{ "running", "the guest runs here" },
 		{ "paused", "the guest is still here, paused" },
 		{ "left to libvirt", "libvirt runs the guest here, or ends what it began: virsh domstate" },
+		{ "not touched", "the guest was not touched" },
 		{ "unknown", "the guest was not touched" },
 		{ "gone", "the guest is gone: its QEMU does not answer any more" },
 		{ "given away", "the guest does not run here any more: it may run on the destination" },

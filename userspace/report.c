@@ -45,8 +45,8 @@ json_t *source_failure(struct source *source, const struct fault *fault, const c
 {
 	char status[32] = "unknown";
 
-	if (source->virt && source->virt->libvirtd >= 0)
-		strcpy(status, "left to libvirt");
+	if (source->virt)
+		strcpy(status, source->virt->libvirtd < 0 ? "not touched" : "left to libvirt");
 	else if (source->qmp.fd >= 0)
 		resume_status(&source->qmp, status, sizeof(status));
 	return json_pack("{s:b,s:s,s:s,s:s,s:O}", "completed", 0, "error", fault->text, "phase",

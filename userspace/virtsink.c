@@ -173,10 +173,12 @@ static void serve_domain(struct offer *offer, json_t *message, const char *from,
 static void serve_check(struct offer *offer, json_t *message)
 {
 	json_t *checks = json_array();
-	struct fault fault = { "" };
+	struct fault why = { "" }, fault;
 
-	if (check(offer, message, checks, &fault) < 0)
-		chan_send(offer->control, json_pack("{s:s}", "error", fault.text), &fault);
+	if (check(offer, message, checks, &why) < 0) {
+		fail(&fault, "destination: %.480s", why.text);
+		chan_send(offer->control, json_pack("{s:s}", "error", fault.text), &why);
+	}
 	json_decref(checks);
 	offer_release(offer);
 }

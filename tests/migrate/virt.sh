@@ -14,7 +14,6 @@ libvirtd_on() {
 			mount -t securityfs securityfs /sys/kernel/security
 		if ! grep -q '^listen_tcp' /etc/libvirt/libvirtd.conf; then
 			echo 'memory_backing_dir = \"/dev/vmfastmig\"' >>/etc/libvirt/qemu.conf
-			mkdir -p /etc/apparmor.d/local/abstractions
 			echo '/run/vmfastmig/libvirt/* rw,' >>/etc/apparmor.d/local/abstractions/libvirt-qemu
 			# The same rules, compiled in less time.
 			printf 'Optimize=no-%s\\n' expr-simplify minimize >>/etc/apparmor/parser.conf
