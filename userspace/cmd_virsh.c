@@ -91,7 +91,7 @@ static pid_t start_virsh(const struct mover *mover, const char *migrateuri, stru
 			return fail(fault, "too many options for virsh");
 		words[count++] = args->rest[i];
 	}
-	return virsh_start(words, fault);
+	return virsh_start(words, args->json, fault);
 }
 
 /* Up to the daemon's result, or until @stop_fd (or -1) can be read. */

@@ -38,9 +38,9 @@ static pid_t start(const char *const *words, int output, struct fault *fault)
 	_exit(127);
 }
 
-pid_t virsh_start(const char *const *words, struct fault *fault)
+pid_t virsh_start(const char *const *words, bool quiet, struct fault *fault)
 {
-	return start(words, -1, fault);
+	return start(words, quiet ? STDERR_FILENO : -1, fault);
 }
 
 int virsh_end(pid_t pid)

@@ -3,13 +3,14 @@
 #ifndef VIRSH_H
 #define VIRSH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "fault.h"
 
-/* Starts it with these words (NULL-terminated); what it prints goes where ours goes. */
-pid_t virsh_start(const char *const *words, struct fault *fault);
+/* Starts it with these words (NULL-terminated); what it prints goes where ours goes, @quiet: to errors. */
+pid_t virsh_start(const char *const *words, bool quiet, struct fault *fault);
 /* Its exit status. */
 int virsh_end(pid_t pid);
 
