@@ -146,3 +146,79 @@ domain_is_confined() { # HOST NAME
 	denied=$(on "$1" sh -c "dmesg | grep 'apparmor=.DENIED' | grep -E 'libvirt|vmfastmig' || true")
 	[ -z "$denied" ] || die "on host $1: $denied"
 }
+
+# Domain vm, as the scenarios have it.
+guest=(--ram 128M --ws 4M --cold 4M --dirty 2M --check 32M)
+mover=
+
+domain_waited() {
+	domain_on a vm "$on_vmfastmig" "${guest[@]}"
+	"$rig" guest wait a vm 120
+}
+
+domain_off() {
+	on a sh -c 'virsh -q destroy vm; virsh -q undefine vm; true' >/dev/null 2>&1
+}
+
+# The daemon's part, then virsh's.
+listen() { # HOST TO [OPTION...]
+	on "$1" "$vmfastmig" virsh-listen vm "$(host_of "$2")" "${@:3}" 2>&1
+}
+
+# Let go of by move_on.
+hold_at() { # HOST PHASE
+	on "$1" sh -c "echo $2 >/run/vmfastmigd.hold"
+}
+
+# virsh migrate, in the background.
+virsh_goes() { # FROM TO OPTION...
+	ON_TIMEOUT=240 on "$1" virsh migrate --live "${@:3}" \
+		--migrateuri unix:///run/vmfastmig/libvirt/vm vm "qemu+tcp://$(host_of "$2")/system" \
+		>"$scratch/virsh.log" 2>&1 &
+	mover=$!
+}
+
+# Both at once.
+wrapped_goes() { # FROM TO [OPTION...]
+	ON_TIMEOUT=240 on "$1" "$vmfastmig" virsh-migrate --desturi "qemu+tcp://$(host_of "$2")/system" \
+		vm "rdmafast:$(host_of "$2")?bandwidth=24M" "${@:3}" >"$scratch/virsh.log" 2>&1 &
+	mover=$!
+}
+
+# The mover does; libvirt starts a QEMU first, which takes its time.
+goes_up_to() { # HOST PHASE
+	local n
+	for n in {1..600}; do
+		! reached "$1" "$2" || return 0
+		kill -0 "$mover" 2>/dev/null || die "virsh ended before $2: $(cat "$scratch/virsh.log")"
+		sleep 0.2
+	done
+	die "the migration did not come to $2 in $n looks"
+}
+
+refused() { # WHAT TEXT
+	[[ $2 == *"$1"* ]] || die "told is not \"$1\" but: $2"
+}
+
+fails_with() { # TEXT...
+	local text
+	! wait "$mover" || die "virsh migrate did not fail"
+	for text; do
+		grep -q "$text" "$scratch/virsh.log" ||
+			die "told is not \"$text\" but: $(cat "$scratch/virsh.log")"
+	done
+}
+
+# The guest is at a, and nothing is anywhere else.
+stays() {
+	local left host
+	jobs_end a 100
+	jobs_end b 100
+	guest_lives a vm
+	[ -z "$(guest_state b vm)" ] || die "domain vm is on host b: $(guest_state b vm)"
+	nothing_left
+	for host in a b; do
+		left=$(on "$host" sh -c 'ls /run/vmfastmig/libvirt')
+		[ -z "$left" ] || die "host $host has sockets left: $left"
+	done
+}

@@ -46,7 +46,7 @@ migrate_suite() {
 	for one in cancel daemon-a daemon-b qemu-b cable host-b; do
 		list+=("900 failures $one")
 	done
-	list+=("900 back-and-forth" "900 libvirt")
+	list+=("900 back-and-forth" "900 libvirt" "900 libvirt-failures")
 	for one in exec monitor dirty-above refusals lossy-link "disk-reads slow native" \
 		"disk-reads slow io_uring" "disk-reads fast native" "disk-reads fast io_uring" balloon \
 		sparse-guest several-backends two-vcpus idle dirty-below; do
