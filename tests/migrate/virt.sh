@@ -43,18 +43,17 @@ libvirtd_on() {
 		die "no libvirtd on host $1"
 }
 
-guest_files() { # HOST
-	local words
-	words=$("$rig" guest words files)
-	on "$1" sh -c "mkdir -p $images && cp $(word_after -kernel <<<"$words") $images/kernel &&
-		cp $(word_after -initrd <<<"$words") $images/initrd"
+guest_files() { # HOST WORDS
+	on "$1" sh -c "mkdir -p $images && cp $(word_after -kernel <<<"$2") $images/kernel &&
+		cp $(word_after -initrd <<<"$2") $images/initrd"
 }
 
 # Both at once: libvirt has a QEMU tell its capabilities first, which takes long here.
 libvirt_hosts() {
-	local pids=() host pid
+	local pids=() host pid words
+	words=$("$rig" guest words files)	# makes them where they are not there
 	for host in a b; do
-		(libvirtd_on "$host" && guest_files "$host") >&2 &
+		(libvirtd_on "$host" && guest_files "$host" "$words") >&2 &
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do
