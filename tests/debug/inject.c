@@ -353,10 +353,12 @@ TEST_F_TIMEOUT(inject_pages, first_mark, 300)
 {
 	const struct trial trial = { .prepare = prepare_first_mark, .act = act_touch,
 				     .check = check_first_mark, .survives = true };
+	unsigned int tries = 0;
 
-	incomplete = 0;
-	each_fault(_metadata, &self->pair, &trial);
-	EXPECT_EQ(1, incomplete);
+	/* A debug kernel allocates for itself now and then: the one that matters may be missed. */
+	for (incomplete = 0; !incomplete && tries < 5; tries++)
+		each_fault(_metadata, &self->pair, &trial);
+	EXPECT_GT(incomplete, 0);
 }
 
 static const char *prepare_punch(struct pair *pair)
