@@ -510,20 +510,24 @@ static void protect(struct vmfm_dirty *dirty, struct vmfm_block *block)
 /*
  * References that are not the page cache's, the mappings', those of faults that
  * wait for us, or this take's own. The waits are read before the count, which
- * then has the references of all of them; the count before the mappings: with the
- * folio locked mappings only go away, each before its reference does. So the
- * difference is never less than what others hold. Any difference counts, should
- * they go away meanwhile.
+ * then has the references of all of them; the count before the mappings: most
+ * only go away with the folio locked, each before its reference does. fork() of
+ * a private mapping adds some all the same, each after its reference: the count
+ * is read again. So the difference is never less than what others hold. Any
+ * difference counts, should they go away meanwhile.
  */
 static bool has_other_references(struct vmfm_region *region, struct folio *folio)
 {
 	long waits = count_waits(region, folio);
-	long count;
+	long count, mapped;
 
 	smp_rmb();	/* each wait was entered with its reference held */
 	count = folio_ref_count(folio);
 	smp_rmb();	/* pairs with the atomics of rmap */
-	return count - folio_nr_pages(folio) - 1 - waits != vmfm_folio_mapcount(folio);
+	mapped = vmfm_folio_mapcount(folio);
+	smp_rmb();	/* see above: nothing came meanwhile */
+	return count - folio_nr_pages(folio) - 1 - waits != mapped ||
+	       count != folio_ref_count(folio);
 }
 
 /*

@@ -23,6 +23,7 @@
 
 #define PIN_WAIT_MS		5000
 #define PROGRESS_NS		(200 * NSEC_PER_MSEC)
+#define LOOK_BLOCKS		64	/* looked at ahead, at a time */
 #define PACE_SLACK_NS		(2 * NSEC_PER_MSEC)
 
 /* A place in all regions of the session, block by block. */
@@ -64,8 +65,13 @@ static bool chunk_has_page(struct vmfm_region *file, pgoff_t first, unsigned int
 
 static bool is_zero(struct page *page, size_t bytes)
 {
-	void *at = kmap_local_page(page);
-	bool zero = !memchr_inv(at, 0, bytes);
+	void *at;
+	bool zero;
+
+	if (PageHWPoison(page))
+		return false;	/* the machine check would be ours */
+	at = kmap_local_page(page);
+	zero = !memchr_inv(at, 0, bytes);
 
 	kunmap_local(at);
 	return zero;
@@ -127,11 +133,14 @@ static int ask_ahead(struct pass *pass, const struct walk *now)
 	struct vmfm_session *session = pass->session;
 	struct walk *ask = &pass->ask;
 	unsigned int most = READ_ONCE(vmfm_grants_ahead);
+	unsigned int looks = 0;
 	int err;
 
 	if (ask->region < now->region || (ask->region == now->region && ask->page < now->page))
 		*ask = *now;
-	while (vmfm_xport_asked(session->xport) < most && next_block(session, ask)) {
+	/* Blocks of zeros are not asked for, and there may be many of them. */
+	while (looks++ < LOOK_BLOCKS && vmfm_xport_asked(session->xport) < most &&
+	       next_block(session, ask)) {
 		err = ask_block(session, ask);
 		if (err)
 			return err;
@@ -405,7 +414,7 @@ void vmfm_precopy_final(struct vmfm_session *session)
 		vmfm_dirty_drain_batches();
 		wait_event_idle_timeout(session->wait, vmfm_session_failed(session), 1);
 	}
-	if (vmfm_xport_done(session->xport))
+	if (check_complete(session) || vmfm_xport_done(session->xport))
 		return;
 	end_round(session, &round, start_ns);
 	vmfm_session_move(session, VMFM_STATE_DONE);
