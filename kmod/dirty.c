@@ -52,13 +52,12 @@
 #include "trace.h"
 
 /* The leaf is there. */
-static unsigned long mark(struct vmfm_dirty *dirty, pgoff_t first, unsigned long pages)
+static void mark(struct vmfm_dirty *dirty, pgoff_t first, unsigned long pages)
 {
 	unsigned long fresh = vmfm_marks_set(dirty->marks, first, pages);
 
 	if (fresh)
 		this_cpu_add(*dirty->marked, fresh);
-	return fresh;
 }
 
 /*

@@ -188,17 +188,24 @@ static void take_out_zeros(struct pass *pass)
  */
 static int put_back_ungranted(struct vmfm_session *session, unsigned int region)
 {
+	unsigned int chunk_pages = vmfm_xport_chunk_pages(session->xport);
 	struct vmfm_block *block = session->block;
-	unsigned int i;
+	unsigned int first, i;
 	int err = 0;
 
-	for_each_set_bit(i, block->taken, VMFM_BLOCK_PAGES) {
-		if (vmfm_xport_granted(session->xport, region, block->first + i))
+	for (first = 0; first < VMFM_BLOCK_PAGES; first += chunk_pages) {
+		bool wanted = false;
+
+		if (vmfm_xport_granted(session->xport, region, block->first + first))
 			continue;
-		__clear_bit(i, block->taken);
-		vmfm_dirty_mark_range(block->region, block->first + i, 1);
-		if (err >= 0)
-			err = vmfm_xport_ask(session->xport, region, block->first + i);
+		i = first;
+		for_each_set_bit_from(i, block->taken, first + chunk_pages) {
+			__clear_bit(i, block->taken);
+			vmfm_dirty_mark_range(block->region, block->first + i, 1);
+			wanted = true;
+		}
+		if (wanted && err >= 0)
+			err = vmfm_xport_ask(session->xport, region, block->first + first);
 	}
 	return min(err, 0);
 }
