@@ -488,22 +488,42 @@ static void lock_folios(struct vmfm_block *block)
 	}
 }
 
+/*
+ * The kernel's walk over the mappings of a file ends at the first that cannot be written
+ * through: it would leave others alone. False: there is one, or was.
+ */
+static bool protect_span(struct vmfm_region *region, pgoff_t first, unsigned long pages)
+{
+	int ever = atomic_read(&region->reading_maps_ever);
+
+	smp_rmb();	/* who is behind @ever is counted by the next line */
+	if (atomic_read(&region->reading_maps))
+		return false;
+	wp_shared_mapping_range(region->inode.i_mapping, first, pages);
+	return ever == atomic_read(&region->reading_maps_ever);
+}
+
+static void protect_folios(struct vmfm_block *block)
+{
+	unsigned int i;
+
+	for (i = 0; i < block->folios; i++)
+		folio_mkclean(block->locked[i]);
+}
+
 /* Step 3. */
 static void protect(struct vmfm_dirty *dirty, struct vmfm_block *block)
 {
-	struct address_space *mapping = block->region->inode.i_mapping;
-	unsigned long first = find_first_bit(block->taken, VMFM_BLOCK_PAGES);
-	unsigned long last = find_last_bit(block->taken, VMFM_BLOCK_PAGES);
+	pgoff_t first = block->first + find_first_bit(block->taken, VMFM_BLOCK_PAGES);
+	pgoff_t last = block->first + find_last_bit(block->taken, VMFM_BLOCK_PAGES);
 	u64 start_ns = ktime_get_ns();
+	bool by_pmd = folio_test_large(block->locked[0]) &&
+		      vmfm_marks_clear_pmd(dirty->marks, block->first);
 
-	if (folio_test_large(block->locked[0]) &&
-	    vmfm_marks_clear_pmd(dirty->marks, block->first))
-		folio_mkclean(block->locked[0]);
-	else
-		wp_shared_mapping_range(mapping, block->first + first, last - first + 1);
+	if (by_pmd || !protect_span(block->region, first, last - first + 1))
+		protect_folios(block);
 	block->protect_ns = ktime_get_ns() - start_ns;
-	trace_vmfm_protect(&block->region->inode, block->first + first, last - first + 1,
-			   block->protect_ns);
+	trace_vmfm_protect(&block->region->inode, first, last - first + 1, block->protect_ns);
 }
 
 /*

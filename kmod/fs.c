@@ -238,6 +238,8 @@ static struct inode *alloc_inode(struct super_block *sb)
 	RCU_INIT_POINTER(region->dirty, NULL);
 	region->session = NULL;
 	region->sink = false;
+	atomic_set(&region->reading_maps, 0);
+	atomic_set(&region->reading_maps_ever, 0);
 	atomic_long_set(&region->charged_pages, 0);
 	INIT_LIST_HEAD(&region->node);
 	spin_lock_init(&region->waits_lock);

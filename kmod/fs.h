@@ -29,6 +29,8 @@ struct vmfm_region {
 	bool sink;			/* ... and it receives */
 	spinlock_t waits_lock;
 	struct list_head waits;		/* faults that wait for a folio's lock: dirty.c */
+	atomic_t reading_maps;		/* mappings that cannot write to the file: mapping.c */
+	atomic_t reading_maps_ever;	/* counts up, behind the one before */
 	atomic_long_t charged_pages;	/* of the mount's quota */
 	struct list_head node;		/* in vmfm_regions */
 };

@@ -254,10 +254,46 @@ static const struct vm_operations_struct region_vm_ops = {
 	.mprotect = region_mprotect,
 };
 
+/*
+ * Mappings through which nothing can be written to the file: private ones, and those
+ * of a file that was opened for reading. fork(), mremap() and splitting make more of
+ * them. Each is counted before it is among the file's mappings, or while the one it
+ * is made from is counted and cannot go away, and until it is not among them any more.
+ */
+static void reading_open(struct vm_area_struct *vma)
+{
+	struct vmfm_region *region = vmfm_region(file_inode(vma->vm_file));
+
+	atomic_inc(&region->reading_maps);
+	smp_mb__after_atomic();		/* pairs with protect_span() */
+	atomic_inc(&region->reading_maps_ever);
+}
+
+static void reading_close(struct vm_area_struct *vma)
+{
+	atomic_dec(&vmfm_region(file_inode(vma->vm_file))->reading_maps);
+}
+
+static const struct vm_operations_struct reading_vm_ops = {
+#ifdef CONFIG_NUMA
+	.get_policy = region_get_policy,
+#endif
+	.open = reading_open,
+	.close = reading_close,
+	.fault = region_fault,
+	.map_pages = filemap_map_pages,
+};
+
 static int region_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	const unsigned long writable = VM_SHARED | VM_MAYWRITE;
+
 	file_accessed(file);
 	vma->vm_ops = &region_vm_ops;
+	if ((vma->vm_flags & writable) != writable) {
+		vma->vm_ops = &reading_vm_ops;
+		reading_open(vma);
+	}
 	return 0;
 }
 

@@ -584,6 +584,50 @@ TEST_F_TIMEOUT(rounds, pace_of_processes, 300)
 	finish(_metadata, self);
 }
 
+/* Of a file's mappings those made first come first. */
+static void write_behind(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self, int fd,
+			 int flags)
+{
+	size_t at;
+	char *first;
+	int i;
+
+	munmap(self->area[0], self->size);
+	first = mmap(NULL, self->size, PROT_READ, flags, fd, 0);
+	ASSERT_NE(MAP_FAILED, first);
+	self->area[0] = region_map(self->fd[0], self->size);
+	ASSERT_NE(MAP_FAILED, self->area[0]);
+	fill(self, 0, 0, self->size);
+	make_sessions(_metadata, self);
+	start(_metadata, self);
+	for (i = 1; i < ROUNDS; i++) {
+		one_round(_metadata, self);
+		for (at = 0; at < self->size; at += 3 * PAGE)
+			stamp(self->area[0] + at, at / PAGE, i);
+	}
+	finish(_metadata, self);
+	munmap(first, self->size);
+}
+
+TEST_F_TIMEOUT(rounds, behind_a_private_mapping, 300)
+{
+	make_regions(_metadata, self, 1, SIZE / 8);
+	write_behind(_metadata, self, self->fd[0], MAP_PRIVATE);
+}
+
+TEST_F_TIMEOUT(rounds, behind_a_reading_mapping, 300)
+{
+	char path[64];
+	int fd;
+
+	make_regions(_metadata, self, 1, SIZE / 8);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd[0]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	write_behind(_metadata, self, fd, MAP_SHARED);
+	close(fd);
+}
+
 /* The same pages written through another process's page table. */
 TEST_F_TIMEOUT(rounds, other_process, 300)
 {

@@ -16,7 +16,11 @@ slow_disk() {
 if [ ! -e /dev/mapper/slow ]; then
 	slow_disk >/dev/null 2>&1 || echo "# no slow disk"
 fi
-[ -e /dev/mapper/slow ] && export VMFM_SLOW_DISK=/dev/mapper/slow
+if [ -e /dev/mapper/slow ]; then
+	export VMFM_SLOW_DISK=/dev/mapper/slow
+	VMFM_DISK=$(losetup --noheadings --output NAME --associated /run/slow.img)
+	export VMFM_DISK
+fi
 export VMFM_ADDR="$addr"
 
 status=0

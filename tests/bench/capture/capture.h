@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "door.h"
+#include "tracking.h"
 
 #define PAGE_BYTES	4096UL
 #define BLOCK_BYTES	(2UL << 20)
@@ -33,22 +33,6 @@ uint64_t roll(uint64_t *state);
 int open_memory(const char *kind, size_t bytes);	/* memfd, hugetlb, or a file's path */
 char *map_memory(int fd, size_t bytes);
 size_t pmd_mapped_bytes(const char *area);
-
-/* tracking.c: a source and a sink session within this host. VMFM_ADDR is its address. */
-#define TRACKED_MAX	2
-
-struct tracking {
-	struct door door;
-	struct door_spec spec;
-	int source, sink;
-};
-
-/* Answers the descriptor of the region's file, which has a sink's beside it. */
-int tracking_add(struct tracking *tracking, const char *path, size_t bytes);
-void tracking_start(struct tracking *tracking);
-void tracking_round(struct tracking *tracking, struct door_stats *stats);
-void tracking_end(struct tracking *tracking);
-void tracking_huge(int huge);
 
 /* Subcommands: arguments from the first behind its name on. */
 void process_measure(char **argv);

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "capture.h"
 #include "region.h"
+#include "tracking.h"
 
 #define WAIT_MS		600000
-
-static int sink_fd[TRACKED_MAX];
+#define FINAL_MS	20000
 
 static void open_door(struct door *door)
 {
@@ -39,8 +38,8 @@ int tracking_add(struct tracking *tracking, const char *path, size_t bytes)
 	snprintf(tracking->spec.name[i], sizeof(tracking->spec.name[i]), "ram%d", i);
 	tracking->spec.fd[i] = path ? open(path, O_RDWR | O_CLOEXEC) :
 				      region_file("capture-source", bytes);
-	sink_fd[i] = region_file("capture-sink", bytes);
-	if (tracking->spec.fd[i] < 0 || sink_fd[i] < 0)
+	tracking->sink_fd[i] = region_file("capture-sink", bytes);
+	if (tracking->spec.fd[i] < 0 || tracking->sink_fd[i] < 0)
 		err(1, "cannot make or open %s", path ? path : "files of a vmfastmig filesystem");
 	return tracking->spec.fd[i];
 }
@@ -55,7 +54,7 @@ static int make_session(struct tracking *tracking, const struct door_spec *like,
 	spec.addr = *addr;
 	if (role == VMFM_ROLE_SINK) {
 		spec.peer = *addr;
-		memcpy(spec.fd, sink_fd, sizeof(sink_fd));
+		memcpy(spec.fd, tracking->sink_fd, sizeof(tracking->sink_fd));
 	}
 	id = door_new(&tracking->door, &spec);
 	if (id < 0)
@@ -65,9 +64,9 @@ static int make_session(struct tracking *tracking, const struct door_spec *like,
 	return id;
 }
 
-static void await_ready(struct tracking *tracking, const char *what)
+static void await(struct tracking *tracking, int id, int state, const char *what)
 {
-	int status = door_wait(&tracking->door, tracking->source, VMFM_STATE_READY, WAIT_MS);
+	int status = door_wait(&tracking->door, id, state, WAIT_MS);
 
 	if (status)
 		errx(1, "%s: %s, %s", what, strerror(-status), tracking->door.error);
@@ -75,7 +74,7 @@ static void await_ready(struct tracking *tracking, const char *what)
 
 static void command(struct tracking *tracking, int id, int cmd, const char *what)
 {
-	int status = door_call(&tracking->door, cmd, id, 0);
+	int status = door_call(&tracking->door, cmd, id, cmd == VMFM_CMD_SESSION_FINAL ? FINAL_MS : 0);
 
 	if (status)
 		errx(1, "%s of session %d: %s, %s", what, id, strerror(-status),
@@ -93,15 +92,22 @@ void tracking_start(struct tracking *tracking)
 	tracking->sink = make_session(tracking, &tracking->spec, VMFM_ROLE_SINK, &addr);
 	tracking->source = make_session(tracking, &tracking->spec, VMFM_ROLE_SOURCE, &addr);
 	command(tracking, tracking->source, VMFM_CMD_SESSION_START, "start");
-	await_ready(tracking, "start");
+	await(tracking, tracking->source, VMFM_STATE_READY, "start");
 }
 
 void tracking_round(struct tracking *tracking, struct door_stats *stats)
 {
 	command(tracking, tracking->source, VMFM_CMD_SESSION_ROUND, "round");
-	await_ready(tracking, "round");
+	await(tracking, tracking->source, VMFM_STATE_READY, "round");
 	if (door_get(&tracking->door, tracking->source, stats))
 		errx(1, "no statistics of session %d", tracking->source);
+}
+
+void tracking_final(struct tracking *tracking)
+{
+	command(tracking, tracking->source, VMFM_CMD_SESSION_FINAL, "final round");
+	await(tracking, tracking->source, VMFM_STATE_DONE, "final round");
+	await(tracking, tracking->sink, VMFM_STATE_DONE, "final round at the sink");
 }
 
 void tracking_end(struct tracking *tracking)
@@ -113,6 +119,6 @@ void tracking_end(struct tracking *tracking)
 	door_close(&tracking->door);
 	for (i = 0; i < tracking->spec.regions; i++) {
 		close(tracking->spec.fd[i]);
-		close(sink_fd[i]);
+		close(tracking->sink_fd[i]);
 	}
 }
