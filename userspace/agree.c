@@ -93,7 +93,7 @@ static int send_offer(struct source *source, struct fault *fault)
 				   "token", token, "rdma_addr", addr, "name",
 				   *source->uri->name ? source->uri->name :
 				   guest_text(&source->guest, "name"),
-				   "paused", source->uri->options.paused || !source->was_running,
+				   "paused", source->options.paused || !source->was_running,
 				   "check", source->check, "libvirt",
 				   source->virt ? source->virt->domain : NULL), fault);
 }
@@ -168,6 +168,6 @@ int source_open_data(struct source *source, struct fault *fault)
 int source_prepare(struct source *source, struct fault *fault)
 {
 	return source_open_data(source, fault) ?:
-	       guest_change_settings(&source->qmp, source->uri->options.downtime_ms,
+	       guest_change_settings(&source->qmp, source->options.downtime_ms,
 				     &source->settings, fault);
 }

@@ -10,10 +10,6 @@
 #define SAMPLE_NS	100000000ULL
 #define NSEC_PER_SEC	1000000000ULL
 
-void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max)
-{
-	*converge = (struct converge){ .downtime_ms = downtime_ms, .rounds_max = rounds_max };
-}
 
 /* @a * @b / @c, UINT64_MAX where that is more. */
 static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
@@ -42,19 +38,42 @@ void converge_sample(struct converge *converge, uint64_t marked_bytes, uint64_t 
 	converge->marked_ns = now_ns;
 }
 
+/* What it may dirty at least, slowed down as much as may be. */
+static uint64_t least_pace(const struct converge *converge)
+{
+	uint64_t least = scale(converge->free_rate, 100 - converge->max_slowdown, 100);
+
+	return least > PACE_LEAST ? least : PACE_LEAST;
+}
+
+void converge_limit(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max,
+		    unsigned int max_slowdown)
+{
+	converge->downtime_ms = downtime_ms;
+	converge->rounds_max = rounds_max;
+	converge->max_slowdown = max_slowdown;
+	converge->stalled = 0;
+	if (!max_slowdown)
+		converge->pace = 0;
+	else if (converge->pace && converge->pace < least_pace(converge))
+		converge->pace = least_pace(converge);
+}
+
+void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max)
+{
+	*converge = (struct converge){ .downtime_ms = downtime_ms, .rounds_max = rounds_max };
+}
+
 /*
  * Half of what the link carries: then each round leaves half of the one before.
  * Where that does not help, half of what it was. False at what may be done.
  */
 static bool slow_down(struct converge *converge)
 {
-	uint64_t least = scale(converge->free_rate, 100 - converge->max_slowdown, 100);
 	uint64_t pace = (converge->pace ? converge->pace : converge->rate) / 2;
 
-	if (pace < least)
-		pace = least;
-	if (pace < PACE_LEAST)
-		pace = PACE_LEAST;
+	if (pace < least_pace(converge))
+		pace = least_pace(converge);
 	if (!converge->max_slowdown || (converge->pace && pace >= converge->pace))
 		return false;
 	converge->pace = pace;

@@ -14,7 +14,7 @@ enum converge_verdict {
 struct converge {
 	uint64_t downtime_ms;
 	unsigned int rounds_max;
-	unsigned int max_slowdown;	/* percent, 0 to 99; set after converge_init() */
+	unsigned int max_slowdown;	/* percent, 0 to 99 */
 	unsigned int rounds;
 	unsigned int stalled;		/* rounds in a row that left no less than the one before */
 	uint64_t last_dirty_bytes;
@@ -28,6 +28,9 @@ struct converge {
 };
 
 void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max);
+/* Other limits, also while rounds run. */
+void converge_limit(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max,
+		    unsigned int max_slowdown);
 /*
  * While rounds run: all that was dirtied since the session began, and when. Over a whole
  * round little can be dirtied twice, which makes a fast guest look slower than it is.

@@ -330,13 +330,24 @@ int door_session_do(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms
 	return call(door, msg, NULL, NULL, fault);
 }
 
-int door_session_pace(struct door *door, uint32_t id, uint64_t pace, struct fault *fault)
+static int set(struct door *door, uint32_t id, int attr, uint64_t value, struct fault *fault)
 {
 	struct nl_msg *msg = message(door, VMFM_CMD_SESSION_SET, 0);
 
 	nla_put_u32(msg, VMFM_A_SESSION_ID, id);
-	nla_put_u64(msg, VMFM_A_PACE, pace);
+	nla_put_u64(msg, attr, value);
 	return call(door, msg, NULL, NULL, fault);
+}
+
+int door_session_pace(struct door *door, uint32_t id, uint64_t pace, struct fault *fault)
+{
+	return set(door, id, VMFM_A_PACE, pace, fault);
+}
+
+int door_session_bandwidth(struct door *door, uint32_t id, uint64_t bandwidth,
+			   struct fault *fault)
+{
+	return set(door, id, VMFM_A_BANDWIDTH, bandwidth, fault);
 }
 
 /* Events only say that it is time to look. An overrun of the socket does, too. */

@@ -69,6 +69,9 @@ int door_session_do(struct door *door, int cmd, uint32_t id, uint32_t timeout_ms
 		    struct fault *fault);
 /* How fast the guest may dirty pages from now on, in bytes/s; 0: as it likes. */
 int door_session_pace(struct door *door, uint32_t id, uint64_t pace, struct fault *fault);
+/* Of the rounds from now on, in bytes/s; 0: no limit. */
+int door_session_bandwidth(struct door *door, uint32_t id, uint64_t bandwidth,
+			   struct fault *fault);
 /*
  * Waits until the session is in that state; -1 when it failed, at the time-out,
  * and when @watch becomes readable. @session is filled in either way.

@@ -91,6 +91,7 @@ static void put_locked(struct job *job)
 	json_decref(job->state);
 	json_decref(job->result);
 	json_decref(job->marks);
+	json_decref(job->wishes);
 	close(job->stop_fd);
 	free(job);
 }
@@ -187,4 +188,35 @@ bool job_cancelled(const struct job *job)
 	struct pollfd wait = { .fd = job->stop_fd, .events = POLLIN };
 
 	return poll(&wait, 1, 0) > 0;
+}
+
+void job_heeds(struct job *job, bool heeds)
+{
+	pthread_mutex_lock(&lock);
+	job->heeds = heeds;
+	pthread_mutex_unlock(&lock);
+}
+
+int job_wish(struct job *job, json_t *options)
+{
+	int err = -1;
+
+	pthread_mutex_lock(&lock);
+	if (job->heeds && !job->wishes)
+		job->wishes = json_object();
+	if (job->heeds)
+		err = json_object_update(job->wishes, options);
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+json_t *job_take_wishes(struct job *job)
+{
+	json_t *wishes;
+
+	pthread_mutex_lock(&lock);
+	wishes = job->wishes;
+	job->wishes = NULL;
+	pthread_mutex_unlock(&lock);
+	return wishes;
 }

@@ -25,6 +25,8 @@ struct job {
 	json_t *state;		/* {"id","role","guest","phase","qmp",...} as status tells it */
 	json_t *result;		/* set once, at the end */
 	json_t *marks;		/* of the result: when a phase began and what else was marked */
+	json_t *wishes;		/* options that its thread is to heed; NULL: none now */
+	bool heeds;		/* it takes wishes */
 	unsigned int version;	/* counts changes of state and result */
 };
 
@@ -53,5 +55,14 @@ json_t *job_list(void);
 void job_cancel(struct job *job);
 void job_cancel_all(void);
 bool job_cancelled(const struct job *job);
+
+/*
+ * Options that are to be others from now on. A job takes wishes from when it says so
+ * until it says not; then -1.
+ */
+void job_heeds(struct job *job, bool heeds);
+int job_wish(struct job *job, json_t *options);
+/* Caller's; NULL: none. */
+json_t *job_take_wishes(struct job *job);
 
 #endif

@@ -13,6 +13,7 @@
 #include "fdpass.h"
 
 #define REQUEST_BYTES 65536
+#define NO_JOB "no such migration; see: vmfastmig status"
 #define UNTOLD "{\"result\":{\"completed\":false,\"error\":\"the answer is not valid UTF-8\"}}"
 
 struct client {
@@ -221,6 +222,7 @@ static void start_job(struct client *client, json_t *request, enum kind kind)
 		return;
 	}
 	order->job = job;
+	job_heeds(job, role == JOB_SOURCE && kind != KIND_CHECK);
 	set_kind(&order->source, kind, client);
 	job_get(job);		/* the thread's */
 	if (pthread_create(&thread, NULL, role == JOB_SOURCE ? run_source : run_sink, order)) {
@@ -236,12 +238,51 @@ static void start_job(struct client *client, json_t *request, enum kind kind)
 	job_put(job);
 }
 
+/* Of a migration that sends guest RAM, or is about to. */
+static int wish(struct job *job, json_t *options, struct fault *fault)
+{
+	struct uri_options ignored;
+	json_t *value;
+	const char *key;
+
+	if (!json_object_size(options))
+		return fail(fault, "set what? bandwidth, downtime, rounds, max-slowdown, timeout, force");
+	uri_options_init(&ignored);
+	json_object_foreach(options, key, value) {
+		if (!json_is_string(value) && !json_is_null(value))
+			return fail(fault, "option %s: neither a string nor null", key);
+		if (uri_option(&ignored, key, json_string_value(value), fault))
+			return -1;
+		if (!uri_option_is_live(key))
+			return fail(fault, "%s cannot be set while a migration runs", key);
+	}
+	return job_wish(job, options) ?
+	       fail(fault, "migration %u takes no settings: it is a destination's, or past sending RAM",
+		    job->id) : 0;
+}
+
+static void on_set(int fd, json_t *request)
+{
+	struct job *job = job_find(json_integer_value(json_object_get(request, "id")));
+	struct fault fault;
+
+	if (!job) {
+		answer_error(fd, NO_JOB);
+		return;
+	}
+	if (wish(job, json_object_get(request, "options"), &fault))
+		answer_error(fd, fault.text);
+	else
+		answer(fd, json_pack("{s:{s:b,s:i}}", "result", "set", 1, "id", job->id));
+	job_put(job);
+}
+
 static void on_job(int fd, json_t *request, bool cancel)
 {
 	struct job *job = job_find(json_integer_value(json_object_get(request, "id")));
 
 	if (!job) {
-		answer_error(fd, "no such migration; see: vmfastmig status");
+		answer_error(fd, NO_JOB);
 		return;
 	}
 	if (cancel)
@@ -281,6 +322,8 @@ static void obey(struct client *client, json_t *request)
 		on_job(fd, request, false);
 	else if (!strcmp(command, "cancel"))
 		on_job(fd, request, true);
+	else if (!strcmp(command, "set"))
+		on_set(fd, request);
 	else
 		answer_error(fd, "unknown command");
 }

@@ -152,7 +152,7 @@ int piped_start(struct source *source, struct fault *fault)
 
 unsigned int piped_downtime_ms(const struct source *source)
 {
-	unsigned int limit_ms = source->uri->options.downtime_ms / 5;
+	unsigned int limit_ms = source->options.downtime_ms / 5;
 
 	return limit_ms < 10 ? 10 : limit_ms;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "log.h"
 #include "source.h"
 
 #define START_MS	30000
@@ -10,8 +11,8 @@
 int source_start(struct source *source, struct fault *fault)
 {
 	struct door_spec spec = { .role = VMFM_ROLE_SOURCE, .addr = source->rdma,
-				  .bandwidth = source->uri->options.bandwidth,
-				  .send_zeros = source->uri->options.send_zeros };
+				  .bandwidth = source->options.bandwidth,
+				  .send_zeros = source->options.send_zeros };
 	struct door_session session;
 	unsigned int i;
 
@@ -48,10 +49,32 @@ static void tell_progress(struct source *source)
 
 static int check_time(struct source *source, struct fault *fault)
 {
-	unsigned int limit_s = source->uri->options.timeout_s;
+	unsigned int limit_s = source->options.timeout_s;
 
 	return limit_s && clock_ns() - source->start_ns > limit_s * 1000000000ULL ?
 	       fail(fault, "not done in %u s", limit_s) : 0;
+}
+
+/* What somebody wishes to be otherwise, in the middle of it. */
+static void heed(struct source *source)
+{
+	json_t *wishes = job_take_wishes(source->job), *value;
+	struct uri_options *options = &source->options;
+	uint64_t bandwidth = options->bandwidth;
+	struct fault fault;
+	const char *key;
+
+	if (!wishes)
+		return;
+	json_object_foreach(wishes, key, value)
+		if (uri_option(options, key, json_string_value(value), &fault))
+			log_warn("job %u: %s", source->job->id, fault.text);
+	json_decref(wishes);
+	converge_limit(&source->converge, options->downtime_ms, options->rounds,
+		       options->max_slowdown);
+	if (options->bandwidth != bandwidth &&
+	    door_session_bandwidth(&source->door, source->session, options->bandwidth, &fault))
+		log_warn("job %u: bandwidth stays as it was: %s", source->job->id, fault.text);
 }
 
 /* All marks but those of the reference rule. */
@@ -73,6 +96,7 @@ int source_wait_round(struct source *source, struct fault *fault)
 		converge_sample(&source->converge, written_bytes(&source->last), clock_ns());
 		if (err)
 			tell_progress(source);
+		heed(source);
 		watch_poll(watch, early);
 	} while (err && source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 &&
 		 !check_time(source, fault));
@@ -108,16 +132,17 @@ static void rest(struct source *source)
 
 int source_precopy(struct source *source, struct fault *fault)
 {
-	const struct uri_options *options = &source->uri->options;
 	enum converge_verdict verdict = CONVERGE_ROUND;
 	struct converge *converge = &source->converge;
 	uint64_t pace = 0;
 
-	converge_init(converge, options->downtime_ms, options->rounds);
-	converge->max_slowdown = options->max_slowdown;
+	converge_init(converge, source->options.downtime_ms, source->options.rounds);
+	converge_limit(converge, source->options.downtime_ms, source->options.rounds,
+		       source->options.max_slowdown);
 	while (verdict == CONVERGE_ROUND) {
 		const struct door_round *round = &source->last.round;
 
+		heed(source);
 		if (check_time(source, fault) || set_pace(source, &pace, fault) ||
 		    source_round(source, fault))
 			return -1;
@@ -127,9 +152,10 @@ int source_precopy(struct source *source, struct fault *fault)
 		if (verdict == CONVERGE_ROUND)
 			rest(source);
 	}
-	if (verdict == CONVERGE_SWITCH || options->force)
+	job_heeds(source->job, false);
+	if (verdict == CONVERGE_SWITCH || source->options.force)
 		return 0;
 	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left takes %llu ms for a target of %u ms; raise downtime= or max-slowdown=, or use force",
 		    converge->rounds, converge->dirty_rate / 1e6, converge->rate / 1e6,
-		    (unsigned long long)converge->expected_ms, options->downtime_ms);
+		    (unsigned long long)converge->expected_ms, source->options.downtime_ms);
 }

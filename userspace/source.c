@@ -123,7 +123,8 @@ static void format_uri(const struct uri *uri, char *text, size_t bytes)
 
 void source_run(struct job *job, const struct source_order *order)
 {
-	struct source source = { .job = job, .uri = &order->uri, .qmp_path = order->qmp,
+	struct source source = { .job = job, .uri = &order->uri,
+				 .options = order->uri.options, .qmp_path = order->qmp,
 				 .check = order->check,
 				 .piped = order->piped ? piped_new(&order->pipes, job) : NULL,
 				 .virt = *order->domain ? virt_new(order->domain) : NULL,

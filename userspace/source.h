@@ -22,6 +22,7 @@
 struct source {
 	struct job *job;
 	const struct uri *uri;
+	struct uri_options options;	/* the URI's, and what was wished since */
 	const char *qmp_path;
 	bool check;		/* preflight only */
 	struct piped *piped;	/* NULL: QEMU migrates when it is told to */

@@ -87,7 +87,7 @@ int source_tell_switchover(struct source *source, struct fault *fault)
 {
 	return chan_send(&source->control,
 			 json_pack("{s:b,s:b}", "switchover", 1, "paused",
-				   source->uri->options.paused || !source->was_running), fault) ?:
+				   source->options.paused || !source->was_running), fault) ?:
 	       source_expect(source, "listening", SOURCE_ANSWER_MS, fault);
 }
 

@@ -92,6 +92,19 @@ int uri_option(struct uri_options *options, const char *key, const char *value,
 		    key);
 }
 
+bool uri_option_is_live(const char *key)
+{
+	static const char *const live[] = {
+		"bandwidth", "downtime", "rounds", "max-slowdown", "timeout", "force",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(live) / sizeof(*live); i++)
+		if (!strcmp(key, live[i]))
+			return true;
+	return false;
+}
+
 static int hex(char c)
 {
 	if (!isxdigit((unsigned char)c))

@@ -50,6 +50,8 @@ void uri_options_init(struct uri_options *options);
 /* One option, as in the URI or as a flag of the command. @value may be NULL. */
 int uri_option(struct uri_options *options, const char *key, const char *value,
 	       struct fault *fault);
+/* Whether it may still be changed while guest RAM is sent. */
+bool uri_option_is_live(const char *key);
 /* Whether it begins with our scheme. */
 bool uri_is_ours(const char *text);
 int uri_parse(const char *text, struct uri *uri, struct fault *fault);

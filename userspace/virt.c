@@ -62,7 +62,7 @@ int virt_connect(struct source *source, struct fault *fault)
 {
 	struct virt *virt = source->virt;
 
-	if (source->uri->options.paused)
+	if (source->options.paused)
 		return fail(fault, "paused: that is for virsh migrate --paused");
 	job_set(source->job, "guest", json_string(virt->domain));
 	return virtdir_path(virt->domain, virt->path, fault) ?: virtdir_make(fault) ?:

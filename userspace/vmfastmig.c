@@ -20,6 +20,8 @@ static const struct command {
 	  "make ready for virsh migrate; tells its --migrateuri" },
 	{ "status", cmd_status, "[--json] [--socket PATH]", "list migrations" },
 	{ "watch", cmd_watch, "[--json] [--json-file FILE] [--socket PATH] [ID]", "follow one" },
+	{ "set", cmd_set, "[--downtime MS] [--bandwidth BYTES] [--rounds N] [--max-slowdown PERCENT] [--force] [--timeout S] [--json] [--json-file FILE] [--socket PATH] [ID]",
+	  "change what one is allowed, while it sends RAM" },
 	{ "cancel", cmd_cancel, "[--json] [--json-file FILE] [--socket PATH] [ID]",
 	  "cancel one, and wait until it is" },
 	{ "check", cmd_check, "--qmp PATH [--json] [--json-file FILE] [--socket PATH] rdmafast:HOST[:PORT][/NAME]",

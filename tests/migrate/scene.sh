@@ -49,6 +49,16 @@ on() {
 	return $status
 }
 
+fails_saying() { # TEXT COMMAND...
+	local words=$1 said
+	shift
+	if said=$("$@" 2>&1); then
+		die "not refused: $*"
+	fi
+	[[ "$said" == *"$words"* ]] || die "$* said: $said; not: $words"
+	say "ok: ${said##*$'\n'}"
+}
+
 host_of() { # b: hostB
 	echo "host$(tr a-h A-H <<<"$1")"
 }

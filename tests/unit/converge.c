@@ -286,6 +286,31 @@ static void extremes(void)
 			}
 }
 
+static void other_limits(void)
+{
+	struct converge converge;
+
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB, 0) == CONVERGE_ROUND);
+	converge_limit(&converge, 2000, 30, 0);
+	CHECK(converge_round(&converge, 400 * MIB, SECOND, 390 * MIB, 0) == CONVERGE_SWITCH);
+
+	converge_init(&converge, 300, 30);
+	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB, 0) == CONVERGE_ROUND);
+	converge_limit(&converge, 300, 2, 0);
+	CHECK(converge_round(&converge, 400 * MIB, SECOND, 390 * MIB, 0) == CONVERGE_NEVER);
+
+	/* Slowed down, then less, then not at all. */
+	converge_init(&converge, 10, 1000);
+	converge_limit(&converge, 10, 1000, 90);
+	while (converge.pace != 100 * MIB)
+		CHECK(converge_round(&converge, 1000 * MIB, SECOND, 1000 * MIB, 0) == CONVERGE_ROUND);
+	converge_limit(&converge, 10, 1000, 40);
+	CHECK(converge.pace == 600 * MIB && !converge.stalled);
+	converge_limit(&converge, 10, 1000, 0);
+	CHECK(!converge.pace);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -298,6 +323,7 @@ int main(void)
 		{ "pages held back by references", held_back },
 		{ "a guest that is slowed down further", slowed_down_further },
 		{ "an idle guest switches after one round", idle_guest },
+		{ "other limits in its course", other_limits },
 		{ "half of the target is for the rest", half_of_target },
 		{ "gives up after six rounds without progress", stalled },
 		{ "progress starts the count anew", progress_forgives },

@@ -314,6 +314,29 @@ static void last_one_out(void)
 	}
 }
 
+/* From when it heeds them until it does not any more; the last one counts. */
+static void wishes(void)
+{
+	struct job *job = make_job(JOB_SOURCE, "/run/a.sock");
+	json_t *first = json_pack("{s:s,s:s}", "downtime", "1", "rounds", "2"),
+	       *second = json_pack("{s:s}", "downtime", "3"), *taken;
+
+	CHECK(job_wish(job, first) && !job_take_wishes(job));
+	job_heeds(job, true);
+	CHECK(!job_wish(job, first) && !job_wish(job, second));
+	taken = job_take_wishes(job);
+	CHECK_TEXT(text_of(taken, "downtime"), "3");
+	CHECK_TEXT(text_of(taken, "rounds"), "2");
+	json_decref(taken);
+	CHECK(!job_take_wishes(job) && !job_wish(job, second));
+	job_heeds(job, false);
+	CHECK(job_wish(job, first));
+	json_decref(first);
+	json_decref(second);
+	job_end(job, json_object());
+	job_put(job);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -322,6 +345,7 @@ int main(void)
 		{ "states are copies", copies },
 		{ "cancelled once is cancelled", cancel },
 		{ "all cancelled", cancel_all },
+		{ "what is wished of it", wishes },
 		{ "watched by eight threads", watched },
 		{ "an end without a result", end_without_result },
 		{ "a crowd of jobs", crowd },

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "monitor/limits.h"
 #include "scratch.h"
 #include "script.h"
 #include "tap.h"
@@ -27,6 +28,7 @@ static struct front front;
 static struct script qemu, daemon_script;
 static int qemu_fd, daemon_fd;	/* to say more, once they are connected */
 static const char *capability;	/* that is on */
+static json_t *set_in_qemu;	/* of its parameters */
 
 static const char *played_answer(const char *command, char *text, size_t bytes)
 {
@@ -50,6 +52,9 @@ static void play_qemu(int fd, void *arg)
 	qemu_fd = fd;
 	script_greet(fd);
 	while ((request = script_hear(fd))) {
+		if (!strcmp(json_string_value(json_object_get(request, "execute")),
+			    "migrate-set-parameters"))
+			set_in_qemu = json_incref(json_object_get(request, "arguments"));
 		played_answer(json_string_value(json_object_get(request, "execute")), text,
 			      sizeof(text));
 		snprintf(line, sizeof(line), "{\"return\":%s,\"id\":%d}\r\n", text,
@@ -264,6 +269,71 @@ static void cancelled(void)
 	end();
 }
 
+#define SET(arguments) "{\"execute\":\"migrate-set-parameters\",\"arguments\":{" arguments "}}"
+
+static json_int_t parameter(int fd, const char *name)
+{
+	json_t *answer = front_ask(fd, "{\"execute\":\"query-migrate-parameters\"}");
+	json_int_t value = json_integer_value(json_object_get(json_object_get(answer, "return"), name));
+
+	json_decref(answer);
+	return value;
+}
+
+/* In its course; QEMU has them once it is over and the guest is still here. */
+static void limits(void)
+{
+	json_t *options;
+	int fd, other;
+
+	start("events");
+	begin(&fd, &other);
+	CHECK_TEXT(front_error(fd, SET("\"downtime-limit\":2000001")),
+		   "GenericError: Parameter 'downtime-limit' expects an integer in the range of 0 to 2000000 milliseconds");
+	CHECK_HAS(front_error(fd, SET("\"max-bandwidth\":1.5")), "expects an integer");
+	CHECK_HAS(front_error(fd, SET("\"max-bandwidth\":\"1\"")), "Invalid parameter type");
+	CHECK_HAS(front_error(fd, SET("\"max-bandwidth\":1,\"multifd-channels\":2")), "multifd-channels");
+	CHECK(parameter(fd, "downtime-limit") == 250 && parameter(fd, "max-bandwidth") == 1000);
+	CHECK(front_returns(fd, SET("\"downtime-limit\":100000,\"max-bandwidth\":0"), NULL));
+	wait_order();
+	CHECK_TEXT(json_string_value(json_object_get(second_order, "command")), "set");
+	CHECK(json_integer_value(json_object_get(second_order, "id")) == 5);
+	options = json_object_get(second_order, "options");
+	CHECK_TEXT(json_string_value(json_object_get(options, "downtime")), "60000");
+	CHECK_TEXT(json_string_value(json_object_get(options, "bandwidth")), "0");
+	CHECK(parameter(other, "downtime-limit") == 100000 && parameter(other, "max-bandwidth") == 0);
+	CHECK(json_object_size(set_in_qemu) == 0);
+	daemon_says("{\"result\":{\"completed\":false,\"error\":\"no way\",\"guest\":\"running\"}}\n");
+	CHECK_TEXT(front_event(other), "MIGRATION failed");
+	CHECK(parameter(fd, "downtime-limit") == 250);	/* QEMU's own, as it is played */
+	CHECK(json_integer_value(json_object_get(set_in_qemu, "downtime-limit")) == 100000);
+	CHECK(json_is_integer(json_object_get(set_in_qemu, "max-bandwidth")));
+	json_decref(set_in_qemu);
+	set_in_qemu = NULL;
+	close(fd);
+	close(other);
+	end();
+}
+
+static bool hmp_is(const char *name, const char *value, double expected)
+{
+	json_t *limit = limits_of_hmp(name, value);
+	bool is = json_number_value(json_object_get(limit, name)) == expected;
+
+	json_decref(limit);
+	return limit && is;
+}
+
+static void limits_hmp(void)
+{
+	CHECK(hmp_is("downtime-limit", "300", 300));
+	CHECK(hmp_is("max-bandwidth", "2", 2 << 20) && hmp_is("max-bandwidth", "2m", 2 << 20));
+	CHECK(hmp_is("max-bandwidth", "1.5k", 1536) && hmp_is("max-bandwidth", "7B", 7));
+	CHECK(!limits_of_hmp("max-bandwidth", "2X") && !limits_of_hmp("max-bandwidth", "2kk"));
+	CHECK(!limits_of_hmp("max-bandwidth", "") && !limits_of_hmp("max-bandwidth", "-1"));
+	CHECK(!limits_of_hmp("downtime-limit", "300m") && !limits_of_hmp("xbzrle-cache-size", "1"));
+}
+
 static void daemon_dies(void)
 {
 	int fd, other;
@@ -451,6 +521,8 @@ int main(void)
 		{ "fails", fails },
 		{ "events that nobody asked for", no_events },
 		{ "cancelled", cancelled },
+		{ "limits in its course", limits },
+		{ "limits as the human monitor has them", limits_hmp },
 		{ "the daemon dies", daemon_dies },
 		{ "an outcome that is unknown", outcome_unknown },
 		{ "refused", refused },

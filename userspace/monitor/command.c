@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hmp.h"
+#include "limits.h"
 #include "message.h"
 #include "monitor.h"
 #include "uri.h"
@@ -67,6 +68,24 @@ static bool on_set_capabilities(struct monitor *monitor, struct request *request
 	return true;
 }
 
+static bool on_query_parameters(struct monitor *monitor, struct request *request)
+{
+	if (!migration_runs(&monitor->migration) || !monitor->migration.parameters)
+		return false;
+	monitor_return(monitor, request, json_incref(monitor->migration.parameters));
+	return true;
+}
+
+static bool on_set_parameters(struct monitor *monitor, struct request *request)
+{
+	json_t *parameters = json_object_get(request->object, "arguments");
+
+	if (!migration_runs(&monitor->migration) || !limits_named(parameters))
+		return false;
+	migration_limit(monitor, request, parameters);
+	return true;
+}
+
 /* The daemon has QEMU go on once RAM is complete; nobody else may. */
 static bool on_continue(struct monitor *monitor, struct request *request)
 {
@@ -90,6 +109,8 @@ static const struct {
 	{ "migrate_cancel", on_cancel },
 	{ "migrate-continue", on_continue },
 	{ "migrate-set-capabilities", on_set_capabilities },
+	{ "migrate-set-parameters", on_set_parameters },
+	{ "query-migrate-parameters", on_query_parameters },
 	{ "query-migrate", on_query_migrate },
 	{ "query-migrate-capabilities", on_query_capabilities },
 	{ "human-monitor-command", hmp_command },

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "hmp.h"
+#include "limits.h"
 #include "monitor.h"
 #include "uri.h"
 
@@ -80,6 +81,19 @@ static bool is_refused(const struct words *words)
 	       (is(words, "migrate_incoming") && words->count == 2);
 }
 
+static bool on_set_parameter(struct monitor *monitor, struct request *request,
+			     const struct words *words)
+{
+	json_t *limit = words->count == 3 ? limits_of_hmp(words->at[1], words->at[2]) : NULL;
+
+	if (!limit)
+		return false;
+	request->hmp = "";
+	migration_limit(monitor, request, limit);
+	json_decref(limit);
+	return true;
+}
+
 static bool while_running(struct monitor *monitor, struct request *request,
 			  const struct words *words)
 {
@@ -89,6 +103,8 @@ static bool while_running(struct monitor *monitor, struct request *request,
 		monitor_return(monitor, request, json_object());
 		return true;
 	}
+	if (is(words, "migrate_set_parameter"))
+		return on_set_parameter(monitor, request, words);
 	if (!is_refused(words))
 		return false;
 	request->hmp = "";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "limits.h"
 #include "monitor.h"
 #include "order.h"
 #include "qmp.h"
@@ -38,6 +39,8 @@ void migration_free(struct migration *migration)
 	free(migration->uri);
 	json_decref(migration->options);
 	json_decref(migration->capabilities);
+	json_decref(migration->parameters);
+	json_decref(migration->set);
 	json_decref(migration->progress);
 	json_decref(migration->result);
 	*migration = (struct migration){ 0 };
@@ -85,6 +88,8 @@ static void on_parameters(struct monitor *monitor, json_t *answer)
 		return;
 	}
 	migration->options = order_options(migration->uri, parameters);
+	migration->parameters = json_deep_copy(parameters);
+	json_object_update(migration->parameters, migration->set);
 	migration->step = MIGRATION_ORDERS;
 	if (client_open(&migration->daemon, monitor->daemon, &fault) ||
 	    client_send(&migration->daemon,
@@ -109,7 +114,7 @@ static void on_capabilities(struct monitor *monitor, json_t *answer)
 	}
 	migration->capabilities = json_incref(list);
 	migration->events = qmp_has_capability(list, "events");
-	upstream_add(&monitor->qemu, request_new("query-migrate-parameters", on_parameters));
+	upstream_add(&monitor->qemu, request_new("query-migrate-parameters", NULL, on_parameters));
 }
 
 void migration_begin(struct monitor *monitor, struct request *request)
@@ -130,22 +135,26 @@ void migration_begin(struct monitor *monitor, struct request *request)
 	migration->asker = request;
 	migration->uri = strdup(json_string_value(request_argument(request, "uri")));
 	migration->start_ms = clock_ms();
-	upstream_add(&monitor->qemu, request_new("query-migrate-capabilities", on_capabilities));
+	upstream_add(&monitor->qemu, request_new("query-migrate-capabilities", NULL, on_capabilities));
 }
 
 /* On a connection of its own; what comes of it is told where the migration is followed. */
-static void send_cancel(struct monitor *monitor)
+static void send_order(struct monitor *monitor, const char *command, json_t *options)
 {
-	struct migration *migration = &monitor->migration;
 	struct client client;
 	struct fault fault;
 
-	migration->cancel_sent = true;
 	if (client_open(&client, monitor->daemon, &fault) ||
-	    client_send(&client, json_pack("{s:s,s:I}", "command", "cancel", "id", migration->id),
-			&fault))
-		fprintf(stderr, "vmfastmig: cannot cancel: %s\n", fault.text);
+	    client_send(&client, json_pack("{s:s,s:I,s:o*}", "command", command, "id",
+					   monitor->migration.id, "options", options), &fault))
+		fprintf(stderr, "vmfastmig: cannot %s: %s\n", command, fault.text);
 	client_close(&client);
+}
+
+static void send_cancel(struct monitor *monitor)
+{
+	monitor->migration.cancel_sent = true;
+	send_order(monitor, "cancel", NULL);
 	set_status(monitor, "cancelling");
 }
 
@@ -158,6 +167,36 @@ void migration_cancel(struct monitor *monitor)
 		send_cancel(monitor);
 }
 
+void migration_limit(struct monitor *monitor, struct request *request, const json_t *parameters)
+{
+	struct migration *migration = &monitor->migration;
+	struct fault fault;
+	json_t *limits = limits_read(parameters, &fault);
+
+	if (!limits) {
+		monitor_refuse(monitor, request, GENERIC, fault.text);
+		return;
+	}
+	if (!migration->set)
+		migration->set = json_object();
+	json_object_update(migration->set, limits);
+	json_object_update(migration->parameters, limits);
+	if (migration->step == MIGRATION_RUNS)
+		send_order(monitor, "set", limits_options(limits, true));
+	json_decref(limits);
+	monitor_return(monitor, request, json_object());
+}
+
+/* The daemon has put back what QEMU was set to before. */
+static void set_in_qemu(struct monitor *monitor)
+{
+	struct migration *migration = &monitor->migration;
+
+	if (json_object_size(migration->set))
+		upstream_add(&monitor->qemu, request_new("migrate-set-parameters", migration->set,
+							 NULL));
+}
+
 static void begin(struct monitor *monitor, const json_t *state)
 {
 	struct migration *migration = &monitor->migration;
@@ -168,6 +207,8 @@ static void begin(struct monitor *monitor, const json_t *state)
 	migration->asker = NULL;
 	monitor_return(monitor, asker, json_object());
 	set_status(monitor, "setup");
+	if (migration->set)
+		send_order(monitor, "set", limits_options(migration->set, true));
 	if (migration->cancelled)
 		send_cancel(monitor);
 }
@@ -214,6 +255,7 @@ static void fail_migration(struct monitor *monitor, const char *error, bool give
 	bool quiet = migration->events;
 
 	if (!given_away) {
+		set_in_qemu(monitor);
 		if (strcmp(error, "cancelled"))
 			end(monitor, "failed", error);
 		else

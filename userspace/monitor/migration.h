@@ -26,6 +26,8 @@ struct migration {
 	char *uri;
 	json_t *options;
 	json_t *capabilities;		/* QEMU's, as they were */
+	json_t *parameters;		/* the same, and what was set in its course */
+	json_t *set;			/* that alone */
 	bool events;			/* of them */
 	struct client daemon;
 	json_int_t id;			/* the daemon's */
@@ -41,6 +43,8 @@ struct migration {
 /* Takes over @request, answers it in time. */
 void migration_begin(struct monitor *monitor, struct request *request);
 void migration_cancel(struct monitor *monitor);
+/* Answers @request, which has them. QEMU gets them, too, if the guest stays. */
+void migration_limit(struct monitor *monitor, struct request *request, const json_t *parameters);
 /* QEMU itself is told to migrate, and is to be asked again. */
 void migration_forget(struct migration *migration);
 void migration_free(struct migration *migration);

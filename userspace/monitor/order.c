@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limits.h"
 #include "order.h"
 #include "qmp.h"
 #include "uri.h"
@@ -55,16 +56,12 @@ static bool names(const char *uri, const char *option)
 
 json_t *order_options(const char *uri, const json_t *parameters)
 {
-	json_int_t downtime_ms = json_integer_value(json_object_get(parameters, "downtime-limit"));
-	json_int_t bytes = json_integer_value(json_object_get(parameters, "max-bandwidth"));
-	json_t *options = json_object();
+	json_t *options = limits_options(parameters, false), *value;
+	const char *key;
+	void *next;
 
-	if (downtime_ms > 60000)
-		downtime_ms = 60000;
-	if (downtime_ms > 0 && !names(uri, "downtime"))
-		json_object_set_new(options, "downtime", json_sprintf("%lld",
-								      (long long)downtime_ms));
-	if (bytes > 0 && !names(uri, "bandwidth"))
-		json_object_set_new(options, "bandwidth", json_sprintf("%lld", (long long)bytes));
+	json_object_foreach_safe(options, next, key, value)
+		if (names(uri, key))
+			json_object_del(options, key);
 	return options;
 }

@@ -60,13 +60,15 @@ struct request *request_parse(char *text, bool oob)
 	return request;
 }
 
-struct request *request_new(const char *command,
+struct request *request_new(const char *command, const json_t *arguments,
 			    void (*answered)(struct monitor *monitor, json_t *answer))
 {
-	char *text = NULL;
+	json_t *object = json_pack("{s:s,s:O*}", "execute", command, "arguments", arguments);
+	char *text = object ? json_dumps(object, 0) : NULL;
 	struct request *request;
 
-	if (asprintf(&text, "{\"execute\": \"%s\"}", command) < 0)
+	json_decref(object);
+	if (!text)
 		return NULL;
 	request = request_parse(text, false);
 	if (request)

@@ -31,8 +31,8 @@ struct request {
 
 /* Takes over @text; NULL: no memory. @oob: such commands are taken. */
 struct request *request_parse(char *text, bool oob);
-/* One of ours, without arguments. */
-struct request *request_new(const char *command,
+/* One of ours; @arguments, or NULL, stay the caller's. */
+struct request *request_new(const char *command, const json_t *arguments,
 			    void (*answered)(struct monitor *monitor, json_t *answer));
 void request_free(struct request *request);
 
