@@ -51,6 +51,8 @@
 #include "pace.h"
 #include "trace.h"
 
+#define PROTECT_GAP	4	/* pages: Documentation/performance.md */
+
 /* The leaf is there. */
 static void mark(struct vmfm_dirty *dirty, pgoff_t first, unsigned long pages)
 {
@@ -488,18 +490,41 @@ static void lock_folios(struct vmfm_block *block)
 	}
 }
 
+/* The run of pages from @first on, with such gaps in it as are not worth a walk more. */
+static unsigned long run_end(const unsigned long *pages, unsigned long first, unsigned long *next)
+{
+	unsigned long end = first;
+
+	do {
+		end = find_next_zero_bit(pages, VMFM_BLOCK_PAGES, end);
+		*next = find_next_bit(pages, VMFM_BLOCK_PAGES, end);
+		if (*next >= VMFM_BLOCK_PAGES || *next - end > PROTECT_GAP)
+			return end;
+		end = *next;
+	} while (true);
+}
+
 /*
+ * Run by run, since KVM drops its entries for all of a range, those for reading, too:
+ * a guest that reads what lies between would fault for each page of it.
+ *
  * The kernel's walk over the mappings of a file ends at the first that cannot be written
  * through: it would leave others alone. False: there is one, or was.
  */
-static bool protect_span(struct vmfm_region *region, pgoff_t first, unsigned long pages)
+static bool protect_runs(struct vmfm_block *block)
 {
+	struct vmfm_region *region = block->region;
 	int ever = atomic_read(&region->reading_maps_ever);
+	unsigned long first, end, next;
 
 	smp_rmb();	/* who is behind @ever is counted by the next line */
 	if (atomic_read(&region->reading_maps))
 		return false;
-	wp_shared_mapping_range(region->inode.i_mapping, first, pages);
+	for (first = find_first_bit(block->taken, VMFM_BLOCK_PAGES); first < VMFM_BLOCK_PAGES;
+	     first = next) {
+		end = run_end(block->taken, first, &next);
+		wp_shared_mapping_range(region->inode.i_mapping, block->first + first, end - first);
+	}
 	return ever == atomic_read(&region->reading_maps_ever);
 }
 
@@ -520,7 +545,7 @@ static void protect(struct vmfm_dirty *dirty, struct vmfm_block *block)
 	bool by_pmd = folio_test_large(block->locked[0]) &&
 		      vmfm_marks_clear_pmd(dirty->marks, block->first);
 
-	if (by_pmd || !protect_span(block->region, first, last - first + 1))
+	if (by_pmd || !protect_runs(block))
 		protect_folios(block);
 	block->protect_ns = ktime_get_ns() - start_ns;
 	trace_vmfm_protect(&block->region->inode, first, last - first + 1, block->protect_ns);

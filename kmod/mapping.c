@@ -265,7 +265,7 @@ static void reading_open(struct vm_area_struct *vma)
 	struct vmfm_region *region = vmfm_region(file_inode(vma->vm_file));
 
 	atomic_inc(&region->reading_maps);
-	smp_mb__after_atomic();		/* pairs with protect_span() */
+	smp_mb__after_atomic();		/* pairs with protect_runs() */
 	atomic_inc(&region->reading_maps_ever);
 }
 
