@@ -36,7 +36,8 @@ scene_evidence() {
 	for host in a b; do
 		# shellcheck disable=SC2016 # the host's hostname
 		"$rig" run "$host" --timeout 20 -- sh -c \
-			'echo "--- daemon of $(hostname)"; tail -n 15 /run/vmfastmigd.log; dmesg | tail -n 5' >&2 ||
+			'echo "--- daemon of $(hostname)"; tail -n 15 /run/vmfastmigd.log; dmesg | tail -n 5
+			tail -n 5 /run/rig/*.qemu.log' >&2 ||
 			true
 	done
 }
@@ -78,7 +79,7 @@ scene_host() {
 	local host=$1
 	"$rig" status | grep -q "^host $host up" || "$rig" start "$host" >&2
 	on "$host" grep -q ' /dev/vmfastmig ' /proc/mounts || on "$host" sh -c "
-		modprobe -a rdma_cm ib_uverbs rdma_ucm && insmod $top/build/kmod/$KVER/vmfastmig.ko &&
+		modprobe -a rdma_cm ib_uverbs rdma_ucm && insmod $top/build/kmod/\$(uname -r)/vmfastmig.ko &&
 		mkdir -p /dev/vmfastmig && mount -t vmfastmig none /dev/vmfastmig"
 	daemon_on "$host"
 }

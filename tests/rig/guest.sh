@@ -68,7 +68,7 @@ guest_script() {
 			echo "guest $NAME runs here already" >&2
 			exit 1
 		fi
-		rm -f $run.pid $run.qmp $run.qmp2 $run.console
+		rm -f $run.pid $run.qmp $run.qmp2 $run.console $run.qemu.log
 		ip link show $tap >/dev/null 2>&1 || ip tuntap add $tap mode tap vnet_hdr
 		ip link set $tap master br-lan up
 		$([ -z "$GUEST_VHOST" ] || echo modprobe vhost_net)
@@ -77,24 +77,25 @@ guest_script() {
 }
 
 guest_start() {
-	local host=$1 number args
-	NAME=$2
+	local number args
+	HOST=$1 NAME=$2
 	shift 2
 	settings_load
 	guest_parse "$@"
 	number=$(guest_number "$NAME") || exit 1
 	guest_command "$number" || exit 1
 	guest_script "$number" >"$RIG_STATE/guests.$NAME.sh"
-	args=$(command_exec "$host" 60 0 sh "$RIG_STATE/guests.$NAME.sh" 2>&1) && return
+	args=$(command_exec "$HOST" 60 0 sh "$RIG_STATE/guests.$NAME.sh" 2>&1) && return
 	[ -z "$args" ] || note "$args"
-	command_exec "$host" 10 0 cat "/run/rig/$NAME.log" >&2
-	die "guest $NAME does not start on host $host"
+	command_exec "$HOST" 10 0 cat "/run/rig/$NAME.log" >&2
+	die "guest $NAME does not start on host $HOST"
 }
 
-# guest_words NAME [OPTION...]: the command line that start would give its QEMU, a word a line.
+# guest_words NAME [OPTION...]: the command line that start would give its QEMU on host a,
+# a word a line.
 guest_words() {
 	local number
-	NAME=$1
+	HOST=a NAME=$1
 	shift
 	settings_load
 	guest_parse "$@"

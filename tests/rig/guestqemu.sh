@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034
 # The command line of a guest's QEMU.
 
-guest_parse() {
+guest_parse() { # of HOST, for guest NAME: OPTION...
 	OF=$NAME RAM=256M VCPUS=1 BACKENDS=() MEMDEV=vmfastmig DISKS=() BALLOON='' INCOMING='' PAUSED=''
 	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_VHOST=yes
-	GUEST_KVER=$KVER MACHINE=pc CPU=host EXTRA=''
-	QEMU=$(qemu_path "${QEMU:-qemu-system-x86_64}") || exit 1
+	GUEST_KVER=${KVER%%,*} MACHINE=pc CPU=host EXTRA=''
+	QEMU=$(qemu_path "$(host_pick "$HOST" "${QEMU:-qemu-system-x86_64}")") || exit 1
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--incoming) INCOMING=yes ;;
@@ -110,7 +110,9 @@ guest_socket_args() {
 	for socket in qmp qmp2; do
 		printf '%s\n' -qmp "unix:/run/rig/$NAME.$socket,server=on,wait=off"
 	done
-	printf '%s\n' -serial "file:/run/rig/$NAME.console" -pidfile "/run/rig/$NAME.pid"
+	# Without -D it says nothing any more once it is in the background.
+	printf '%s\n' -serial "file:/run/rig/$NAME.console" -pidfile "/run/rig/$NAME.pid" \
+		-D "/run/rig/$NAME.qemu.log"
 }
 
 guest_net_args() {

@@ -23,6 +23,24 @@ host_is_emulated() {
 	! grep -qwE 'svm|vmx' /proc/cpuinfo || [ ! -w /dev/kvm ]
 }
 
+host_kver() {
+	host_pick "$1" "$KVER"
+}
+
+host_kernel() {
+	echo "${BOOT:-/boot/vmlinuz-$(host_kver "$1")}"
+}
+
+# What it boots; hosts may share it.
+host_image() {
+	local release kernel
+	release=$(host_kver "$1")
+	kernel=$(host_kernel "$1")
+	[ -r "$kernel" ] || die "no kernel $kernel: install linux-image-$release or give --kver or --boot"
+	[ -f "$RIG_STATE/host-$release.cpio.gz" ] || image_host "$release" || exit 1
+	kernel_unpack "$kernel" >/dev/null
+}
+
 host_accel_args() {
 	if ! host_is_emulated; then
 		echo "-accel kvm -cpu host"
@@ -71,7 +89,8 @@ host_launch() {
 		-nodefaults -display none -vga none -no-reboot -pidfile "$dir/pid" \
 		-chardev "file,id=console,path=$dir/console.log,append=on" -serial chardev:console \
 		-qmp "unix:$RIG_RUN/$host.qmp,server=on,wait=off" \
-		-kernel "$ELF" -initrd "$RIG_STATE/host-$KVER.cpio.gz" \
+		-kernel "$(kernel_unpack "$(host_kernel "$host")")" \
+		-initrd "$RIG_STATE/host-$(host_kver "$host").cpio.gz" \
 		-append "$(host_kernel_line "$host")" \
 		</dev/null >"$dir/qemu.log" 2>&1 9>&- &
 }
@@ -117,13 +136,14 @@ host_boot() {
 	local host=$1 start
 	start=$(date +%s%N)
 	host_pid "$host" >/dev/null && die "host $host runs already"
+	host_image "$host"
 	host_launch "$host"
 	host_ready "$host"
 	host_report "$host" "$start"
 }
 
 host_report() {
-	printf 'host %s up, kernel %s, %s s\n' "$1" "$KVER" \
+	printf 'host %s up, kernel %s, %s s\n' "$1" "$(host_kver "$1")" \
 		"$(jq -n "($(date +%s%N) - $2) / 1e8 | floor / 10")"
 }
 

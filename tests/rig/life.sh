@@ -20,8 +20,6 @@ life_parse_up() {
 		shift 2
 	done
 	[ -n "$KVER" ] || KVER=$(life_newest_kernel)
-	[ -n "$BOOT" ] || BOOT=/boot/vmlinuz-$KVER
-	[ -r "$BOOT" ] || die "no kernel $BOOT: install linux-image-$KVER or give --kver or --boot"
 }
 
 # 6.1 is what everything is tried on first.
@@ -51,11 +49,12 @@ life_up() {
 	trap 'life_down >/dev/null 2>&1' EXIT
 	life_stop_hosts
 	net_down
-	rm -rf "$RIG_STATE"/host-? "$RIG_STATE/guests" "$RIG_STATE/settings"
+	rm -rf "$RIG_STATE"/host-? "$RIG_STATE"/host-*.cpio.gz "$RIG_STATE/guests" "$RIG_STATE/settings"
 	program_build_all || exit 1
 	life_disk || exit 1
-	image_host "$KVER" || exit 1
-	ELF=$(kernel_unpack "$BOOT") || exit 1
+	for host in $HOSTS; do
+		host_image "$host" || exit 1
+	done
 	net_up || exit 1
 	settings_save
 	start=$(date +%s%N)

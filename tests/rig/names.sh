@@ -30,6 +30,15 @@ host_number() {
 	printf '%d\n' $(($(printf '%d' "'$1") - 96))
 }
 
+# host_pick HOST LIST: of A,B,... host a's is the first, b's the second; the last is that
+# of all further ones, too.
+host_pick() {
+	local list n
+	n=$(host_number "$1") || exit 1
+	IFS=, read -ra list <<<"$2"
+	echo "${list[n - 1]:-${list[-1]}}"
+}
+
 host_dir() {
 	echo "$RIG_STATE/host-$1"
 }
@@ -47,7 +56,7 @@ settings_load() {
 
 settings_save() {
 	local name
-	for name in KVER ELF BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT; do
+	for name in KVER BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT; do
 		printf '%s=%q\n' "$name" "${!name}"
 	done >"$RIG_STATE/settings"
 }
