@@ -241,6 +241,21 @@ int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault)
 		guest_free(guest);
 		return -1;
 	}
+	guest_read_virtio(guest, qmp);
+	return 0;
+}
+
+int guest_read_machines(struct guest *guest, struct qmp *qmp, struct fault *fault)
+{
+	json_t *list = NULL, *machine, *names = json_array();
+	size_t i;
+
+	json_object_set_new(guest->facts, "machines", names);
+	if (qmp_call(qmp, "query-machines", NULL, &list, fault))
+		return -1;
+	json_array_foreach(list, i, machine)
+		json_array_append(names, json_object_get(machine, "name"));
+	json_decref(list);
 	return 0;
 }
 

@@ -23,7 +23,9 @@ struct guest {
 	/*
 	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","cpu_features","arch",
 	 *  "ram_bytes","regions":[{"id","bytes"}],"foreign":[{"id","type","why"}],
-	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"piped"?,"libvirt"?}
+	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"machines"?,"piped"?,"libvirt"?,
+	 *  "virtio":[{"path","name","taken":[feature],"offered":[feature],"nameless"}]}
+	 * "machines": the names of all machines that its QEMU has.
 	 * "piped": its QEMU began the migration itself, and sends all RAM. "libvirt": the
 	 * domain's name; then only names, regions and foreign are there (domain.c).
 	 */
@@ -44,6 +46,10 @@ void guest_init(struct guest *guest);
 void guest_add_backend(struct guest *guest, const struct guest_backend *backend);
 
 int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault);
+/* Adds "virtio" (virtio.c). */
+void guest_read_virtio(struct guest *guest, struct qmp *qmp);
+/* Adds "machines". */
+int guest_read_machines(struct guest *guest, struct qmp *qmp, struct fault *fault);
 void guest_free(struct guest *guest);
 
 static inline const char *guest_text(const struct guest *guest, const char *key)

@@ -265,6 +265,10 @@ static int refresh_guest(struct sink *sink, struct fault *fault)
 
 	if (guest_read(&guest, &sink->qmp, fault))
 		return -1;
+	if (guest_read_machines(&guest, &sink->qmp, fault)) {
+		guest_free(&guest);
+		return -1;
+	}
 	guest_free(&sink->guest);
 	sink->guest = guest;
 	return 0;

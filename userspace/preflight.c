@@ -111,6 +111,42 @@ static void check_same(json_t *checks, const char *check, const json_t *offered,
 		add(checks, check, false, remedy, "source has %s, destination %s", theirs, ours);
 }
 
+/* QEMU's type of a machine is what -machine calls it, and "-machine". */
+static void machine_name(const char *type, char *name, size_t bytes)
+{
+	size_t length = strlen(type);
+
+	if (length > 8 && !strcmp(type + length - 8, "-machine"))
+		length -= 8;
+	snprintf(name, bytes, "%.*s", (int)length, type);
+}
+
+static bool is_in(const json_t *names, const char *name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(names, i, one)
+		if (!strcmp(json_string_value(one) ?: "", name))
+			return true;
+	return false;
+}
+
+/* An unversioned name, as q35, is another machine in each version of QEMU. */
+static void check_machine(json_t *checks, const json_t *offered, const json_t *waiting)
+{
+	char name[64], todo[192];
+
+	machine_name(text_of(offered, "machine"), name, sizeof(name));
+	if (is_in(json_object_get(waiting, "machines"), name))
+		snprintf(todo, sizeof(todo), "start the destination's QEMU with -machine %s", name);
+	else
+		snprintf(todo, sizeof(todo),
+			 "the destination's QEMU has no %s: start the guest anew with a versioned -machine that both QEMUs have",
+			 *name ? name : "such machine");
+	check_same(checks, "machine", offered, waiting, todo);
+}
+
 static void check_vcpus(json_t *checks, const json_t *offered, const json_t *waiting)
 {
 	json_int_t from = json_integer_value(json_object_get(offered, "vcpus"));
@@ -244,6 +280,59 @@ static void check_disks(json_t *checks, const json_t *offered, const json_t *wai
 		add(checks, "disks", true, NULL, "%zu, of equal size", json_array_size(theirs));
 }
 
+static json_t *find_virtio(const json_t *facts, const char *path)
+{
+	json_t *device;
+	size_t i;
+
+	json_array_foreach(json_object_get(facts, "virtio"), i, device)
+		if (!strcmp(text_of(device, "path"), path))
+			return device;
+	return NULL;
+}
+
+/* The first that @taken has and @offered has not, or NULL. */
+static const char *lacking_feature(const json_t *taken, const json_t *offered)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(taken, i, one)
+		if (!is_in(offered, json_string_value(one) ?: ""))
+			return json_string_value(one);
+	return NULL;
+}
+
+/*
+ * QEMU would find that out only while the guest stands still. A device that is not there
+ * is not ours to judge, nor one with features that the QEMU there has no names for; and
+ * another machine has other features.
+ */
+static void check_virtio(json_t *checks, const json_t *offered, const json_t *waiting)
+{
+	json_t *device;
+	bool ok = true;
+	size_t i;
+
+	if (strcmp(text_of(offered, "machine"), text_of(waiting, "machine")))
+		return;
+	json_array_foreach(json_object_get(offered, "virtio"), i, device) {
+		json_t *twin = find_virtio(waiting, text_of(device, "path"));
+		const char *lacks = lacking_feature(json_object_get(device, "taken"),
+						    json_object_get(twin, "offered"));
+
+		if (!twin || json_is_true(json_object_get(twin, "nameless")) || !lacks)
+			continue;
+		ok = false;
+		add(checks, "virtio", false,
+		    "start both with the same -device options; where the kernel there is older, start the guest anew with vhost=off, or without the feature (queue_reset=off for VIRTIO_F_RING_RESET)",
+		    "the guest uses %s of its %s, which the destination's does not offer", lacks,
+		    text_of(device, "name"));
+	}
+	if (ok)
+		add(checks, "virtio", true, NULL, "the destination offers what the guest uses");
+}
+
 /* x-ignore-shared with a return path, late activation of disks: 7.2. */
 static bool is_new_enough(const json_t *version)
 {
@@ -300,14 +389,14 @@ void preflight_sink(json_t *checks, const json_t *offered, const json_t *waiting
 		add(checks, "waiting", true, NULL, "destination: waits for a migration");
 	check_version(checks, offered, waiting);
 	check_same(checks, "arch", offered, waiting, "a guest cannot change its architecture");
-	check_same(checks, "machine", offered, waiting,
-		   "give both the same versioned -machine, one both QEMUs have");
+	check_machine(checks, offered, waiting);
 	check_same(checks, "cpu", offered, waiting,
 		   "give both the same -cpu, one that both hosts can run");
 	check_features(checks, offered, waiting);
 	check_vcpus(checks, offered, waiting);
 	check_regions(checks, offered, waiting);
 	check_disks(checks, offered, waiting);
+	check_virtio(checks, offered, waiting);
 	check_memory(checks, offered, free_bytes);
 }
 

@@ -168,6 +168,25 @@ static void settings(void)
 	end(pid);
 }
 
+/* An alias, and what it is in this version. */
+static void machines(void)
+{
+	pid_t pid = read_guest("-object iothread,id=io0");
+	json_t *names, *name;
+	bool pc = false, none = false;
+	size_t i;
+
+	CHECK(!guest_read_machines(&guest, &qmp, &fault));
+	names = json_object_get(guest.facts, "machines");
+	CHECK(json_array_size(names) > 10);
+	json_array_foreach(names, i, name) {
+		pc |= !strncmp(json_string_value(name), "pc-i440fx-", 10);
+		none |= !strcmp(json_string_value(name), "none");
+	}
+	CHECK(pc && none);
+	end(pid);
+}
+
 static void status(void)
 {
 	pid_t pid = read_guest("-object iothread,id=io0");
@@ -201,6 +220,27 @@ static void agrees(const json_t *checks)
 
 #define PC "-machine pc -m 32M -smp 2 -name vm"
 
+/* Of a device that no guest has driven yet. */
+static void virtio(void)
+{
+	pid_t pid = read_guest(PC " -device virtio-net-pci,id=n0,romfile=");
+	json_t *list = json_object_get(guest.facts, "virtio"), *device = json_array_get(list, 0), *one;
+	bool has_mac = false, has_reset = false;
+	size_t i;
+
+	CHECK(json_array_size(list) == 1);
+	CHECK_TEXT(json_string_value(json_object_get(device, "name")), "virtio-net");
+	CHECK_HAS(json_string_value(json_object_get(device, "path")), "/n0/");
+	CHECK(json_array_size(json_object_get(device, "taken")) == 0);
+	json_array_foreach(json_object_get(device, "offered"), i, one) {
+		has_mac |= !strcmp(json_string_value(one), "VIRTIO_NET_F_MAC");
+		has_reset |= !strcmp(json_string_value(one), "VIRTIO_F_RING_RESET");
+	}
+	CHECK(has_mac && has_reset && json_array_size(json_object_get(device, "offered")) > 10);
+	CHECK(json_is_false(json_object_get(device, "nameless")));
+	end(pid);
+}
+
 /* A guest and the one started for it, as QEMU tells of them. */
 static void twins(void)
 {
@@ -228,7 +268,9 @@ int main(void)
 		{ "a guest without a name", no_name },
 		{ "RAM elsewhere", foreign_ram },
 		{ "settings of a migration, and back", settings },
+		{ "the machines of a QEMU", machines },
 		{ "status", status },
+		{ "virtio devices", virtio },
 		{ "a guest and the one that waits for it", twins },
 	};
 

@@ -248,11 +248,105 @@ static void differing(void)
 {
 	sink_refuses_waiting("arch", json_string("aarch64"), "arch",
 			     "source has x86_64, destination aarch64", "cannot change");
-	sink_refuses_waiting("machine", json_string("pc-q35-7.2-machine"), "machine",
-			     "source has pc-i440fx-7.2-machine, destination pc-q35-7.2-machine",
-			     "same versioned -machine");
 	sink_refuses_waiting("cpu", json_string("max-x86_64-cpu"), "cpu",
 			     "source has EPYC-x86_64-cpu, destination max-x86_64-cpu", "same -cpu");
+}
+
+/* -machine pc of two QEMUs; @has is what the destination's has. */
+static void machine(const char *from, const char *to, const char *has, const char *remedy)
+{
+	json_t *offered = facts("running"), *waiting = facts("inmigrate");
+	char detail[160];
+
+	snprintf(detail, sizeof(detail), "source has %s-machine, destination %s-machine", from, to);
+	json_object_set_new(offered, "machine", json_sprintf("%s-machine", from));
+	json_object_set_new(waiting, "machine", json_sprintf("%s-machine", to));
+	json_object_set_new(waiting, "machines", json_pack("[s,s,s]", "pc", has, to));
+	sink_refuses(offered, waiting, 4 * GIB, "machine", detail, remedy);
+}
+
+static void machines(void)
+{
+	machine("pc-i440fx-7.2", "pc-i440fx-10.0", "pc-i440fx-7.2",
+		"start the destination's QEMU with -machine pc-i440fx-7.2");
+	machine("pc-q35-7.2", "pc-i440fx-7.2", "pc-q35-7.2",
+		"start the destination's QEMU with -machine pc-q35-7.2");
+	machine("pc-i440fx-10.0", "pc-i440fx-7.2", "pc-i440fx-7.1",
+		"the destination's QEMU has no pc-i440fx-10.0: start the guest anew with a versioned -machine");
+	machine("pc-i440fx-10.0", "pc-i440fx-10.0.1", "pc-i440fx-10.0-machine",
+		"has no pc-i440fx-10.0:");
+}
+
+/* A guest whose virtio devices are these; the last of @names is NULL. */
+static json_t *with_virtio(const char *status, const char *path, const char *key,
+			   const char *const *names, bool nameless)
+{
+	json_t *guest = facts(status), *list = json_array();
+
+	for (; *names; names++)
+		json_array_append_new(list, json_string(*names));
+	json_object_set_new(guest, "virtio", json_pack("[{s:s,s:s,s:o,s:b}]", "path", path, "name",
+						       "virtio-net", key, list, "nameless", nameless));
+	return guest;
+}
+
+static const char *const taken[] = { "VIRTIO_F_VERSION_1", "VIRTIO_F_RING_RESET", NULL };
+
+/* A feature of a newer kernel's vhost. */
+static void virtio_features(void)
+{
+	sink_refuses(with_virtio("running", "/net", "taken", taken, false),
+		     with_virtio("inmigrate", "/net", "offered", (const char *[]){
+			"VIRTIO_F_VERSION_1", "VIRTIO_NET_F_MAC", NULL }, false), 4 * GIB, "virtio",
+		     "uses VIRTIO_F_RING_RESET of its virtio-net", "queue_reset=off");
+}
+
+/* They are other ones with another machine, which is to be told then. */
+static void virtio_of_another_machine(void)
+{
+	json_t *waiting = with_virtio("inmigrate", "/net", "offered", taken + 1, false);
+	json_t *offered = with_virtio("running", "/net", "taken", taken, false);
+	json_t *checks = json_array(), *check;
+	size_t i;
+
+	json_object_set_new(waiting, "machine", json_string("pc-q35-7.2-machine"));
+	preflight_sink(checks, offered, waiting, 4 * GIB);
+	CHECK_TEXT(text_of(refusal(checks), "check"), "machine");
+	json_array_foreach(checks, i, check)
+		CHECK(strcmp(text_of(check, "check"), "virtio"));
+	json_decref(offered);
+	json_decref(waiting);
+	json_decref(checks);
+}
+
+/* All there; another device; names that the QEMU there may not know. */
+static void virtio_features_enough(void)
+{
+	static const struct {
+		const char *path;
+		const char *offered[4];
+		bool nameless;
+	} good[] = {
+		{ "/net", { "VIRTIO_F_RING_RESET", "VIRTIO_NET_F_MAC", "VIRTIO_F_VERSION_1" }, false },
+		{ "/other", { NULL }, false },
+		{ "/net", { "VIRTIO_F_VERSION_1" }, true },
+	};
+	struct fault fault = { "" };
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		json_t *checks = json_array();
+		json_t *offered = with_virtio("running", "/net", "taken", taken, false);
+		json_t *waiting = with_virtio("inmigrate", good[i].path, "offered",
+					      good[i].offered, good[i].nameless);
+
+		preflight_sink(checks, offered, waiting, 4 * GIB);
+		CHECK(!preflight_verdict(checks, &fault));
+		CHECK_TEXT(fault.text, "");
+		json_decref(offered);
+		json_decref(waiting);
+		json_decref(checks);
+	}
 }
 
 /* The word of @facts at @at, with @features. */
@@ -448,7 +542,7 @@ static void semicolons(void)
 	preflight_sink(checks, offered, waiting, 4 * GIB);
 	CHECK_TEXT(text_of(refusal(checks), "detail"),
 		   "source has pc-i440fx-7.2-machine, destination a; b");
-	CHECK_HAS(text_of(refusal(checks), "remedy"), "give both the same versioned -machine");
+	CHECK_HAS(text_of(refusal(checks), "remedy"), "a versioned -machine that both QEMUs have");
 	json_decref(waiting);
 	json_decref(offered);
 	json_decref(checks);
@@ -483,9 +577,13 @@ int main(void)
 		{ "a domain of libvirt's", libvirt },
 		{ "RAM elsewhere", ram },
 		{ "destination does not wait", waiting_state },
-		{ "differing architecture, machine, CPU", differing },
+		{ "differing architecture, CPU", differing },
+		{ "differing machines, which the destination has or has not", machines },
 		{ "the destination's CPU lacks features", cpu_features },
 		{ "the destination's CPU has more features", more_cpu_features },
+		{ "virtio features that the destination lacks", virtio_features },
+		{ "virtio features that are no obstacle", virtio_features_enough },
+		{ "virtio features of another machine", virtio_of_another_machine },
 		{ "what other parts found out", notes },
 		{ "differing number of vCPUs", vcpus },
 		{ "versions of QEMU", versions },

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,6 +14,12 @@
 
 #define QEMU "/usr/bin/qemu-system-x86_64"
 
+/* QEMU in the environment is another one to try. */
+static const char *qemu(void)
+{
+	return getenv("QEMU") ?: QEMU;
+}
+
 /* Listens, and becomes QEMU: a client's peer is its process. */
 _Noreturn static void become_qemu(const char *path, const char *options)
 {
@@ -23,8 +30,8 @@ _Noreturn static void become_qemu(const char *path, const char *options)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	snprintf(command, sizeof(command),
-		 "exec " QEMU " -machine none -nodefaults -display none -S -chardev socket,id=qmp,fd=%d,server=on,wait=off -mon chardev=qmp,mode=control %s",
-		 fd, options);
+		 "exec %s -machine none -nodefaults -display none -S -chardev socket,id=qmp,fd=%d,server=on,wait=off -mon chardev=qmp,mode=control %s",
+		 qemu(), fd, options);
 	unlink(path);
 	if (!bind(fd, (struct sockaddr *)&addr, sizeof(addr)) && !listen(fd, 1))
 		execl("/bin/sh", "sh", "-c", command, NULL);
@@ -37,8 +44,8 @@ pid_t qemu_start(const char *path, const char *options)
 	char byte;
 	pid_t pid;
 
-	if (access(QEMU, X_OK))
-		tap_skip("no " QEMU);
+	if (access(qemu(), X_OK))
+		tap_skip("no QEMU");
 	if (pipe2(started, O_CLOEXEC))
 		tap_give_up("pipe");
 	fflush(NULL);
