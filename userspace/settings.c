@@ -2,9 +2,11 @@
 /*
  * What QEMU's migration is set to while we use it. A destination activates its
  * disks late, when it is told to run: had it their locks once it has loaded, a
- * source that fails after that could not run its guest again.
+ * source that fails after that could not run its guest again. What is switched off
+ * does not go with that, or with a stream into a socket; no QEMU has all of them.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "guest.h"
 
@@ -18,8 +20,39 @@ static const struct {
 	{ "pause-before-switchover", true },
 	{ "late-block-activate", true },
 	{ "multifd", false },
+	{ "zero-copy-send", false },
 	{ "postcopy-ram", false },
+	{ "postcopy-preempt", false },
+	{ "compress", false },
+	{ "background-snapshot", false },
+	{ "mapped-ram", false },
+	{ "x-colo", false },
 };
+
+static bool is_known(const json_t *list, const char *name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (!strcmp(json_string_value(json_object_get(one, "capability")) ?: "", name))
+			return true;
+	return false;
+}
+
+/* One of ours that QEMU does not have is for it to refuse. */
+static json_t *wanted_capabilities(const json_t *known)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
+		if (capabilities[i].on || is_known(known, capabilities[i].name))
+			json_array_append_new(list, json_pack("{s:s,s:b}", "capability",
+							      capabilities[i].name, "state",
+							      capabilities[i].on));
+	return list;
+}
 
 static int read_settings(struct qmp *qmp, json_t **settings, struct fault *fault)
 {
@@ -62,18 +95,12 @@ int guest_send_shared(struct qmp *qmp, struct fault *fault)
 int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
 			  struct fault *fault)
 {
-	json_t *list = json_array();
-	size_t i;
+	json_t *list;
 
 	*before = NULL;
-	for (i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
-		json_array_append_new(list, json_pack("{s:s,s:b}", "capability",
-						      capabilities[i].name, "state",
-						      capabilities[i].on));
-	if (read_settings(qmp, before, fault)) {
-		json_decref(list);
+	if (read_settings(qmp, before, fault))
 		return -1;
-	}
+	list = wanted_capabilities(json_object_get(*before, "capabilities"));
 	if (qmp_call(qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
 		     NULL, fault))
 		return -1;

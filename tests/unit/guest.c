@@ -168,6 +168,33 @@ static void settings(void)
 	end(pid);
 }
 
+/* Whatever a user has switched on: it is no reason not to migrate. */
+static void settings_of_users(void)
+{
+	pid_t pid = read_guest("-object iothread,id=io0");
+	json_t *list = NULL, *one, *before;
+	size_t i, tried = 0;
+
+	CHECK(!qmp_call(&qmp, "query-migrate-capabilities", NULL, &list, &fault));
+	json_array_foreach(list, i, one) {
+		const char *name = json_string_value(json_object_get(one, "capability"));
+
+		if (qmp_call(&qmp, "migrate-set-capabilities", json_pack("{s:[{s:s,s:b}]}",
+			     "capabilities", "capability", name, "state", 1), NULL, &fault))
+			continue;	/* this QEMU cannot, or not alone */
+		tried++;
+		if (!CHECK(!guest_change_settings(&qmp, 50, &before, &fault)))
+			CHECK_TEXT(fault.text, name);
+		CHECK(has("x-ignore-shared", true) && has("return-path", true));
+		guest_restore_settings(&qmp, before);
+		CHECK(has(name, true));
+		set_capability(name, false);
+	}
+	CHECK(tried >= 10);
+	json_decref(list);
+	end(pid);
+}
+
 /* An alias, and what it is in this version. */
 static void machines(void)
 {
@@ -268,6 +295,7 @@ int main(void)
 		{ "a guest without a name", no_name },
 		{ "RAM elsewhere", foreign_ram },
 		{ "settings of a migration, and back", settings },
+		{ "settings that users made", settings_of_users },
 		{ "the machines of a QEMU", machines },
 		{ "status", status },
 		{ "virtio devices", virtio },
