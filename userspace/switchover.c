@@ -14,6 +14,7 @@
 #define CATCH_UP_ROUNDS	4
 #define FEW_PAGES	16	/* are sent in less time than a round takes to begin */
 #define LOAD_MS		60000
+#define REASON_MS	2000
 #define COMMIT_AGAIN_MS	60000
 
 /* -1 when QEMU's migration ended otherwise. */
@@ -163,7 +164,8 @@ static int wait_loaded(struct source *source, struct fault *fault)
 		return -1;
 	if (job_cancelled(source->job))
 		return fail(fault, "cancelled");
-	if (got && !chan_readable(&source->control, 200))
+	/* The destination knows why, and its QEMU is ended before it says so. */
+	if (got && !chan_readable(&source->control, REASON_MS))
 		return fail(fault, "QEMU's migration failed while it sent the device state");
 	return source_expect(source, "loaded", 1000, fault);
 }
