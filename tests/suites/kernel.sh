@@ -20,8 +20,8 @@ kselftests() {
 kernel_suite() {
 	local kernels=("$KVER") newer
 	check kselftest-build 300 make -C tests/kselftest O="$top/build/kselftest" || return
-	newer=$(find /lib/modules -maxdepth 1 -name '6.12*' -printf '%f\n' | sort -V | tail -n 1)
-	if [ -n "$newer" ] && [ -r "/boot/vmlinuz-$newer" ]; then
+	newer=$(newest_kernel 6.12)
+	if [ -n "$newer" ]; then
 		kernels=("$newer -6.12" "$KVER")
 	else
 		tell skip kernel-6.12 "no 6.12 kernel is installed"

@@ -1,39 +1,18 @@
 # shellcheck shell=bash disable=SC2154 # set by tests/run
 # Guests moving between the emulated hosts a and b. Sourced by tests/run.
 
-# Whether an emulated host locked up, as they do now and then, and not in our code.
-locked_up() { # STATUS
-	local trouble
-	[ "$1" -ne 70 ] || return 0
-	trouble=$(cat "${VMFM_RIG_DIR:-$rig_state}"/host-*/console.log 2>/dev/null |
-		grep -A 60 -E 'soft lockup|hard LOCKUP|rcu_[a-z]+ (self-)?detected') || return 1
-	! grep -q '\[vmfastmig\]' <<<"$trouble"
-}
-
-# A lock-up is no verdict: once more, on fresh hosts.
-scenario() { # SECONDS NAME [ARG...]
-	local seconds=$1 name status
-	shift
-	name=$(tr ' ' '-' <<<"$*")
-	timeout --kill-after=20 "$seconds" "tests/migrate/$1" "${@:2}" >"$out/$name.log" 2>&1 </dev/null
-	status=$?
-	if [ $status -eq 0 ]; then
-		tell pass "$name"
+# From the kernel and the QEMU of the release to newer ones and back; make check-matrix
+# has the rest.
+migrate_across() {
+	local newer
+	newer=$(newest_kernel 6.12)
+	if [ -z "$newer" ] || ! qemu_version backports >/dev/null; then
+		tell skip across "no 6.12 kernel, or no QEMU of the backports"
 		return
 	fi
-	"$rig" logs "$out/$name.evidence" >/dev/null 2>&1
-	if locked_up $status; then
-		echo "# $name: an emulated host locked up; once more on fresh ones"
-		"$rig" down
-		check "$name" "$seconds" "tests/migrate/$1" "${@:2}" && return
-	else
-		tell_failed "$name" "exit $status"
-	fi
+	KVER=$KVER,$newer QEMU=qemu-system-x86_64,backports \
+		scenario 400 across "pc-q35-$(qemu_version qemu-system-x86_64)" EPYC
 	"$rig" down
-}
-
-migrate_down() {
-	check "migrate-hosts${VMFM_RIG_NAME:+-$VMFM_RIG_NAME}-down" 60 "$rig" down
 }
 
 # What measures times runs by itself. Then the long ones first: no lane is to be left
@@ -42,6 +21,7 @@ migrate_suite() {
 	local one list=()
 	check migrate-build 600 make -s modules userspace KVER="$KVER" || return
 	lanes_down
+	migrate_across
 	scenario 400 downtime
 	for one in cancel daemon-a daemon-b qemu-b cable host-b; do
 		list+=("900 failures $one")
