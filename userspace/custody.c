@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "entry.h"
 #include "log.h"
@@ -11,10 +13,10 @@
 int custody_note(const struct custody *custody, struct fault *fault)
 {
 	return entry_write(KIND, custody->ticket,
-			   json_pack("{s:s,s:s,s:i,s:b,s:b,s:O?}", "qmp", custody->qmp->path,
+			   json_pack("{s:s,s:s,s:i,s:b,s:b,s:b,s:O?}", "qmp", custody->qmp->path,
 				     "past", custody->qmp->past,
 				     "pid", (int)custody->qmp->pid, "paused", custody->paused,
-				     "told", custody->told,
+				     "told", custody->told, "native", custody->native,
 				     "settings", custody->settings), fault);
 }
 
@@ -81,6 +83,24 @@ static json_t *run(struct qmp *qmp, json_t *entry, const char *ticket)
 	return json_pack("{s:{s:b}}", "resumed", "again", 1);
 }
 
+/* A process that nobody has waited for has no program any more. */
+static bool lives(pid_t pid)
+{
+	char path[64], program[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return readlink(path, program, sizeof(program)) > 0;
+}
+
+/* Of a QEMU that runs when it hears of it, and ends when its daemon does before. */
+static json_t *native(json_t *entry, pid_t pid)
+{
+	if (!json_is_true(json_object_get(entry, "told")))
+		return never("this host did not tell its QEMU to run the guest");
+	return lives(pid) ? json_pack("{s:{s:b}}", "resumed", "again", 1) :
+			    unknown("its QEMU is gone");
+}
+
 json_t *custody_commit(const char *ticket, const char *boot_id)
 {
 	json_t *entry = entry_read(KIND, ticket), *answer;
@@ -95,6 +115,8 @@ json_t *custody_commit(const char *ticket, const char *boot_id)
 		answer = unknown("this host was booted anew since: if the guest ran here, it is lost");
 	} else if (!path) {
 		answer = never("this host gave the guest up");
+	} else if (json_is_true(json_object_get(entry, "native"))) {
+		answer = native(entry, pid);
 	} else if (open_monitor(&qmp, entry, &fault)) {
 		/* Nobody listens there: it is dead. Else another client is in the way. */
 		answer = qmp.no_listener ? dead(entry, fault.text) : unknown(fault.text);
@@ -115,7 +137,9 @@ static bool is_dead(json_t *entry)
 	struct qmp qmp;
 	bool dead = true;
 
-	if (path && !open_monitor(&qmp, entry, &ignored)) {
+	if (json_is_true(json_object_get(entry, "native"))) {
+		dead = !lives(json_integer_value(json_object_get(entry, "pid")));
+	} else if (path && !open_monitor(&qmp, entry, &ignored)) {
 		dead = qmp.pid != json_integer_value(json_object_get(entry, "pid"));
 		qmp_close(&qmp);
 	} else if (path) {

@@ -26,6 +26,8 @@ struct config {
 
 extern struct config config;
 
+struct native;
+
 struct source_order {
 	char qmp[108];
 	char domain[256];	/* libvirt's; empty: the monitor is ours */
@@ -33,6 +35,7 @@ struct source_order {
 	bool check;		/* stops after the preflight */
 	bool piped;		/* QEMU began the migration itself: the pipes are its, or will be */
 	struct pipes pipes;	/* taken over */
+	struct native *native;	/* QEMU drives it; NULL: it does not know how. The caller's */
 };
 
 /*
@@ -43,6 +46,8 @@ void source_run(struct job *job, const struct source_order *order);
 
 /* waiting.c. Has a QEMU wait for its guest, up to the end, in the calling thread. */
 void sink_wait(struct job *job, const char *qmp_path, const char *name);
+/* The same of one that came by itself; up to the end as well. */
+void sink_wait_native(struct job *job, struct native *native, const char *name);
 
 /*
  * offer.c. A peer's connections: the control connection is served; a stream is

@@ -11,6 +11,7 @@
 
 #include "daemon.h"
 #include "fdpass.h"
+#include "native.h"
 
 #define REQUEST_BYTES 65536
 #define NO_JOB "no such migration; see: vmfastmig status"
@@ -18,7 +19,7 @@
 
 struct client {
 	int fd;
-	int given[2];			/* descriptors that came with its request */
+	int given[FDPASS_MAX];		/* descriptors that came with its request */
 	unsigned int given_count;
 };
 
@@ -277,6 +278,58 @@ static void on_set(int fd, json_t *request)
 	job_put(job);
 }
 
+/* {"error"}: QEMU's connection has no other last answers than those of native.h. */
+static void refuse_native(int fd, const struct fault *fault)
+{
+	answer(fd, json_pack("{s:s}", "error", fault->text));
+}
+
+static int parse_native(json_t *request, const struct native *native,
+			struct source_order *order, struct fault *fault)
+{
+	const char *uri = json_string_value(json_object_get(request, "uri"));
+
+	snprintf(order->qmp, sizeof(order->qmp), "qemu:%d", (int)native->pid);
+	return uri ? uri_parse(uri, &order->uri, fault) : fail(fault, "which URI? rdmafast:HOST");
+}
+
+/* The client's thread is the migration's. */
+static void run_native(struct client *client, struct native *native, json_t *request,
+		       enum job_role role)
+{
+	struct source_order order = { .native = native, .pipes = { -1, -1 } };
+	struct fault fault = { "" };
+	struct job *job = NULL;
+
+	if (!parse_native(request, native, &order, &fault))
+		job = job_new(role, order.qmp, &fault);
+	if (!job)
+		refuse_native(client->fd, &fault);
+	else if (role == JOB_SINK)
+		sink_wait_native(job, native, order.uri.name);
+	else if (native_say(native, json_pack("{s:b,s:i}", "accepted", 1, "id", job->id), &fault))
+		job_end(job, json_pack("{s:b,s:s}", "completed", 0, "error", fault.text));
+	else
+		source_run(job, &order);
+	if (job)
+		job_put(job);
+}
+
+static void start_native(struct client *client, json_t *request, enum job_role role)
+{
+	struct native native;
+	struct fault fault;
+
+	if (native_take(&native, request, client->fd, client->given, client->given_count,
+			&fault)) {
+		refuse_native(client->fd, &fault);
+		return;
+	}
+	client->given_count = 0;	/* they are its */
+	run_native(client, &native, request, role);
+	native_free(&native);
+}
+
 static void on_job(int fd, json_t *request, bool cancel)
 {
 	struct job *job = job_find(json_integer_value(json_object_get(request, "id")));
@@ -310,6 +363,10 @@ static void obey(struct client *client, json_t *request)
 		start_job(client, request, KIND_MIGRATE);
 	else if (!strcmp(command, "stream"))
 		start_piped(client, request);
+	else if (!strcmp(command, "native"))
+		start_native(client, request, JOB_SOURCE);
+	else if (!strcmp(command, "native-incoming"))
+		start_native(client, request, JOB_SINK);
 	else if (!strcmp(command, "virsh-listen"))
 		start_job(client, request, KIND_LIBVIRT);
 	else if (!strcmp(command, "check"))
@@ -338,7 +395,7 @@ void local_serve(int fd)
 
 	while (used < sizeof(line) && !memchr(line, '\n', used) && poll(&wait, 1, 5000) > 0) {
 		ssize_t got = fdpass_receive(fd, line + used, sizeof(line) - used, client.given,
-					     2, &client.given_count, 0);
+					     FDPASS_MAX, &client.given_count, 0);
 
 		if (got <= 0)
 			break;

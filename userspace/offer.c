@@ -263,6 +263,8 @@ static int refresh_guest(struct sink *sink, struct fault *fault)
 {
 	struct guest guest;
 
+	if (sink->native)
+		return 0;	/* its QEMU would have to say so */
 	if (guest_read(&guest, &sink->qmp, fault))
 		return -1;
 	if (guest_read_machines(&guest, &sink->qmp, fault)) {
@@ -301,8 +303,11 @@ static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 			struct fault *fault)
 {
 	offer->piped = json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
-	if (preflight_verdict(checks, fault) ||
-	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
+	if (preflight_verdict(checks, fault))
+		return -1;
+	if (offer->sink->native)
+		return offer_get_ready(offer, message, checks, fault);
+	if (	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
 	    (offer->piped && guest_send_shared(&offer->sink->qmp, fault)))
 		return -1;
 	return offer_get_ready(offer, message, checks, fault);
@@ -317,6 +322,10 @@ static int take_offer(struct offer *offer, json_t *message, struct fault *fault)
 
 	if (!json_is_object(offered))
 		fail(fault, "the source offers no guest");
+	else if (json_is_true(json_object_get(offered, "native")) != (offer->sink->native != NULL))
+		fail(fault, offer->sink->native ?
+		     "the QEMU that waits here knows rdmafast: itself; have the source's QEMU migrate, by migrate rdmafast:HOST" :
+		     "the QEMU that waits here was registered by vmfastmig incoming; start it with -incoming rdmafast:0");
 	else if (refresh_guest(offer->sink, fault) || offer_check_module(offer, message, checks, fault))
 		err = -1;
 	else {
@@ -336,7 +345,8 @@ static int wait_word(struct offer *offer, int timeout_ms, struct fault *fault)
 	struct pollfd fds[4] = {
 		{ .fd = offer->control->fd, .events = POLLIN },
 		{ .fd = offer->sink->job->stop_fd, .events = POLLIN },
-		{ .fd = offer->sink->qmp.fd, .events = POLLRDHUP },
+		{ .fd = offer->sink->native ? offer->sink->native->fd : offer->sink->qmp.fd,
+		  .events = POLLRDHUP },
 		{ .fd = offer->end_fd, .events = POLLIN },
 	};
 
@@ -373,11 +383,12 @@ int offer_next_message(struct offer *offer, const char *want, int timeout_ms,
 	return err;
 }
 
-static int note_custody(struct offer *offer, bool told, struct fault *fault)
+int offer_note_custody(struct offer *offer, bool told, struct fault *fault)
 {
 	struct custody custody = { .ticket = offer->ticket, .qmp = &offer->sink->qmp,
 				   .paused = offer->paused, .told = told,
-				   .settings = offer->settings };
+				   .settings = offer->settings,
+				   .native = offer->sink->native };
 
 	return custody_note(&custody, fault);
 }
@@ -391,7 +402,7 @@ static int begin_loading(struct offer *offer, struct fault *fault)
 		return -1;
 	offer->loading = true;
 	/* For when it has loaded, which is while the guest stands still. */
-	if (note_custody(offer, false, fault) || qmp_call(qmp, "stop", NULL, NULL, fault) ||
+	if (offer_note_custody(offer, false, fault) || qmp_call(qmp, "stop", NULL, NULL, fault) ||
 	    qmp_call(qmp, "migrate-incoming", json_pack("{s:s}", "uri", STREAM_URI), NULL,
 		     fault))
 		return -1;
@@ -440,9 +451,11 @@ static int run_guest(struct offer *offer, struct fault *fault)
 	struct qmp *qmp = &offer->sink->qmp;
 	struct fault ignored;
 
-	if (note_custody(offer, true, fault))
+	if (offer_note_custody(offer, true, fault))
 		return -1;
 	offer->maybe_ran = true;
+	if (offer->sink->native)
+		return native_run(offer, fault);
 	if (offer->paused || !qmp_call(qmp, "cont", NULL, NULL, fault))
 		return 0;
 	offer->maybe_ran = !qmp->refused;
@@ -490,10 +503,23 @@ static int commit(struct offer *offer, struct fault *fault)
 	return 0;
 }
 
+static int load(struct offer *offer, struct fault *fault)
+{
+	json_t *word;
+
+	if (offer->sink->native)
+		return native_load(offer, fault);
+	if (offer_next_message(offer, "switchover", NO_LIMIT, &word, fault))
+		return -1;
+	offer->paused = json_is_true(json_object_get(word, "paused"));
+	json_decref(word);
+	job_phase(offer->sink->job, "device-state");
+	return begin_loading(offer, fault) ?: wait_loaded(offer, fault);
+}
+
 static int serve(struct offer *offer, json_t *message, struct fault *fault)
 {
 	struct job *job = offer->sink->job;
-	json_t *word;
 	int err;
 
 	job_phase(job, "preflight");
@@ -501,12 +527,7 @@ static int serve(struct offer *offer, json_t *message, struct fault *fault)
 	if (err)
 		return err;
 	job_phase(job, "precopy");
-	if (offer_next_message(offer, "switchover", NO_LIMIT, &word, fault))
-		return -1;
-	offer->paused = json_is_true(json_object_get(word, "paused"));
-	json_decref(word);
-	job_phase(job, "device-state");
-	if (begin_loading(offer, fault) || wait_loaded(offer, fault) || tell_loaded(offer, fault))
+	if (load(offer, fault) || tell_loaded(offer, fault))
 		return -1;
 	job_phase(job, "commit");
 	return commit(offer, fault);
@@ -526,6 +547,11 @@ static void quit_qemu(struct offer *offer)
 	struct qmp *qmp = &offer->sink->qmp;
 	struct fault ignored;
 
+	if (offer->sink->native) {	/* it ends with its connection */
+		shutdown(offer->sink->native->fd, SHUT_RDWR);
+		custody_end(offer->ticket);
+		return;
+	}
 	qmp_go_past(qmp, &ignored);
 	if (qmp_call(qmp, "quit", NULL, NULL, &ignored) && !qmp_is_gone(qmp) && qmp->pid > 1)
 		kill(qmp->pid, SIGKILL);

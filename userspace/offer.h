@@ -39,6 +39,8 @@ int offer_answer_check(struct offer *offer, json_t *checks, const struct sockadd
 		       struct fault *fault);
 /* Makes the module's session, and says so. */
 int offer_get_ready(struct offer *offer, json_t *message, json_t *checks, struct fault *fault);
+/* For when it has loaded; @told: to run. */
+int offer_note_custody(struct offer *offer, bool told, struct fault *fault);
 /* The next message of the source; its end and an abort are failures. Negative: no limit. */
 int offer_next_message(struct offer *offer, const char *want, int timeout_ms, json_t **message,
 		       struct fault *fault);

@@ -31,7 +31,7 @@ int source_start(struct source *source, struct fault *fault)
 				 &source->watch, &session, fault) ? source_why(source, fault) : 0;
 }
 
-static void tell_progress(struct source *source)
+void source_tell_progress(struct source *source)
 {
 	const struct converge *converge = &source->converge;
 	const struct door_session *last = &source->last;
@@ -95,7 +95,7 @@ int source_wait_round(struct source *source, struct fault *fault)
 					&source->last, fault);
 		converge_sample(&source->converge, written_bytes(&source->last), clock_ns());
 		if (err)
-			tell_progress(source);
+			source_tell_progress(source);
 		heed(source);
 		watch_poll(watch, early);
 	} while (err && source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 &&
@@ -148,7 +148,7 @@ int source_precopy(struct source *source, struct fault *fault)
 			return -1;
 		verdict = converge_round(converge, round->bytes, round->time_ns,
 					 round->dirty_pages << 12, round->kept_pages << 12);
-		tell_progress(source);
+		source_tell_progress(source);
 		if (verdict == CONVERGE_ROUND)
 			rest(source);
 	}

@@ -47,6 +47,8 @@ json_t *source_failure(struct source *source, const struct fault *fault, const c
 
 	if (source->virt)
 		strcpy(status, source->virt->libvirtd < 0 ? "not touched" : "left to libvirt");
+	else if (source->native)
+		strcpy(status, "left to QEMU");
 	else if (source->qmp.fd >= 0)
 		resume_status(&source->qmp, status, sizeof(status));
 	return json_pack("{s:b,s:s,s:s,s:s,s:O}", "completed", 0, "error", fault->text, "phase",

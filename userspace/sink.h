@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "guest.h"
+#include "native.h"
 #include "qmp.h"
 
 /* A QEMU that waits (-incoming defer). */
@@ -15,7 +16,8 @@ struct sink {
 	struct sink *next;
 	struct job *job;
 	char name[256];
-	struct qmp qmp;
+	struct qmp qmp;		/* of a native one, its process alone */
+	struct native *native;	/* NULL: it waits by -incoming defer */
 	struct guest guest;
 	bool busy;		/* a peer's thread has it */
 	bool ended;
@@ -41,6 +43,7 @@ struct custody {
 	bool paused;		/* it shall stay so */
 	bool told;		/* to run: from then on nobody says that it never did */
 	json_t *settings;	/* of its QEMU's migration, as they were */
+	bool native;		/* the QEMU runs when we say so, and ends when we end before */
 };
 
 /* Also when it changed. */

@@ -66,10 +66,26 @@ static const struct stage virt_stages[STAGES] = {
 	{ "hand-over", virt_hand_over },
 };
 
+/* Of one that QEMU itself drives. */
+static const struct stage native_stages[STAGES] = {
+	{ "connect", native_connect },
+	{ "preflight", source_preflight },
+	{ "prepare", native_prepare },
+	{ "start", source_start },
+	{ "precopy", native_precopy },
+	{ "final-round", native_final },
+	{ "device-state", native_device_state },
+	{ "hand-over", native_hand_over },
+	{ "ready", source_ready },
+	{ "commit", native_commit },
+};
+
 static const struct stage *stages_of(const struct source *source)
 {
 	if (source->virt)
 		return virt_stages;
+	if (source->native)
+		return native_stages;
 	return source->piped ? piped_stages : stages;
 }
 
@@ -104,7 +120,7 @@ static int run_stages(struct source *source, size_t *at, struct fault *fault)
 	size_t count = source->check ? 2 : STAGES;
 	int err = 0;
 
-	for (*at = 0; *at < count && !err; (*at)++) {
+	for (*at = 0; *at < count && stage[*at].run && !err; (*at)++) {
 		source->stage_ns = clock_ns();
 		job_phase(source->job, stage[*at].name);
 		hold(stage[*at].name, source->job->stop_fd);
@@ -128,6 +144,7 @@ void source_run(struct job *job, const struct source_order *order)
 				 .check = order->check,
 				 .piped = order->piped ? piped_new(&order->pipes, job) : NULL,
 				 .virt = *order->domain ? virt_new(order->domain) : NULL,
+				 .native = order->native,
 				 .checks = json_array(), .rounds = json_array(),
 				 .phases = json_object(), .start_ns = clock_ns() };
 	struct fault fault;

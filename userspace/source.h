@@ -12,6 +12,7 @@
 #include "door.h"
 #include "guest.h"
 #include "journal.h"
+#include "native.h"
 #include "piped.h"
 #include "qmp.h"
 #include "stream.h"
@@ -27,6 +28,7 @@ struct source {
 	bool check;		/* preflight only */
 	struct piped *piped;	/* NULL: QEMU migrates when it is told to */
 	struct virt *virt;	/* NULL: the monitor is ours; else piped is there, too */
+	struct native *native;	/* NULL: QEMU does not know rdmafast: */
 
 	struct qmp qmp;
 	struct guest guest;
@@ -68,6 +70,7 @@ int source_precopy(struct source *source, struct fault *fault);
 int source_wait_round(struct source *source, struct fault *fault);
 /* A whole one. */
 int source_round(struct source *source, struct fault *fault);
+void source_tell_progress(struct source *source);
 /* switchover.c */
 int source_switchover(struct source *source, struct fault *fault);
 int source_final(struct source *source, struct fault *fault);

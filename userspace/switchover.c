@@ -62,6 +62,8 @@ static int write_journal(struct source *source, bool committed, struct fault *fa
 	struct journal journal = { .qmp = &source->qmp, .running = source->was_running,
 				   .peer = source->peer };
 
+	if (source->native)
+		return 0;	/* that QEMU brings its guest back itself, or knows that it must not */
 	source->journaled = true;
 	return journal_write(&journal, committed, fault);
 }
@@ -233,7 +235,8 @@ int source_commit(struct source *source, struct fault *fault)
 				       fault);
 	source->resumed_ns = clock_ns();
 	job_mark(source->job, "resumed", source->resumed_ns);
-	read_downtime(source);
+	if (!source->native)
+		read_downtime(source);
 	if (outcome == COMMIT_RAN)
 		return 0;
 	source->committed = outcome != COMMIT_NEVER;

@@ -35,6 +35,8 @@ void source_undo(struct source *source, struct fault *fault)
 	tell_abort(source, fault);
 	if (source->piped)
 		piped_undo(source, fault);
+	if (source->native)
+		native_undo(source, fault);
 	stream_stop(&source->stream);
 	if (source->qmp.fd >= 0)
 		qmp_go_past(&source->qmp, &ignored);

@@ -70,11 +70,16 @@ static bool name_taken(const char *name)
 	return sink;
 }
 
+static bool is_gone(struct sink *sink)
+{
+	return sink->native ? native_is_gone(sink->native) : qmp_is_gone(&sink->qmp);
+}
+
 /* Why it waits no longer, when nobody has it; or NULL. */
 static json_t *idle_end(struct sink *sink)
 {
 	const char *why = sink->busy ? NULL : job_cancelled(sink->job) ? "cancelled" :
-			  qmp_is_gone(&sink->qmp) ? "its QEMU is gone" : NULL;
+			  is_gone(sink) ? "its QEMU is gone" : NULL;
 
 	return why ? json_pack("{s:b,s:s}", "completed", 0, "error", why) : NULL;
 }
@@ -124,10 +129,28 @@ static int check_waiting(struct sink *sink, const char *name, struct fault *faul
 	       fail(fault, "a QEMU waits for guest %s already", sink->name) : 0;
 }
 
-void sink_wait(struct job *job, const char *qmp_path, const char *name)
+/* What is known of it; whether it may wait. */
+static int read_guest(struct sink *sink, const char *qmp_path, const char *name,
+		      struct fault *fault)
+{
+	struct fault ignored;
+
+	if (!sink->native)
+		return qmp_open_inner(&sink->qmp, qmp_path, NULL, fault) ?:
+		       guest_read(&sink->guest, &sink->qmp, fault) ?:
+		       check_waiting(sink, name, fault);
+	sink->qmp.pid = sink->native->pid;
+	sink->guest = sink->native->guest;
+	sink->native->guest = (struct guest){ 0 };
+	return check_waiting(sink, name, fault) ?:
+	       native_say(sink->native, json_pack("{s:b}", "waiting", 1), &ignored);
+}
+
+static void wait_for_guest(struct job *job, struct native *native, const char *qmp_path,
+			   const char *name)
 {
 	struct sink *sink = calloc(1, sizeof(*sink));
-	struct fault fault;
+	struct fault fault = { "" };
 	json_t *result;
 
 	if (!sink) {
@@ -135,11 +158,13 @@ void sink_wait(struct job *job, const char *qmp_path, const char *name)
 		return;
 	}
 	sink->job = job;
+	sink->native = native;
 	sink->qmp.fd = -1;
 	pthread_cond_init(&sink->cond, NULL);
-	if (qmp_open_inner(&sink->qmp, qmp_path, NULL, &fault) ||
-	    guest_read(&sink->guest, &sink->qmp, &fault) || check_waiting(sink, name, &fault)) {
+	if (read_guest(sink, qmp_path, name, &fault)) {
 		result = json_pack("{s:b,s:s}", "completed", 0, "error", fault.text);
+		if (native)
+			native_say(native, json_pack("{s:s}", "error", fault.text), &fault);
 	} else {
 		job_set(job, "guest", json_string(sink->name));
 		add_sink(sink);
@@ -153,4 +178,14 @@ void sink_wait(struct job *job, const char *qmp_path, const char *name)
 	pthread_cond_destroy(&sink->cond);
 	free(sink);
 	job_end(job, result);
+}
+
+void sink_wait(struct job *job, const char *qmp_path, const char *name)
+{
+	wait_for_guest(job, NULL, qmp_path, name);
+}
+
+void sink_wait_native(struct job *job, struct native *native, const char *name)
+{
+	wait_for_guest(job, native, NULL, name);
 }

@@ -4,6 +4,7 @@
  * the source run the guest: it must be true then.
  */
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "entry.h"
@@ -151,6 +152,37 @@ static void another_qemu_after_told(void)
 	CHECK(!played.conts && !played.quits);
 }
 
+/* A QEMU that knows rdmafast: ran if it was told to, and lives; by no monitor. */
+static void knows_rdmafast(void)
+{
+	struct qmp qmp = { .pid = getpid() };
+	struct custody custody = { .ticket = TICKET, .qmp = &qmp, .native = true };
+	pid_t dead = fork();
+	siginfo_t ended;
+
+	if (!dead)
+		_exit(0);
+	waitid(P_PID, dead, &ended, WEXITED | WNOWAIT);
+	run_own("");
+	CHECK(!custody_note(&custody, &fault));
+	answers(NEVER);
+	answers(NEVER);
+	custody.told = true;
+	CHECK(!custody_note(&custody, &fault));
+	custody_tell();
+	answers(RESUMED);
+	answers(RESUMED);
+	qmp.pid = dead;
+	CHECK(!custody_note(&custody, &fault));
+	answers(UNKNOWN);	/* it was not waited for yet */
+	waitpid(dead, NULL, 0);
+	answers(UNKNOWN);
+	custody.told = false;
+	CHECK(!custody_note(&custody, &fault));
+	custody_tell();
+	answers(NEVER);
+}
+
 /* What was noted before this boot is gone, and with it whether the guest ran. */
 static void booted_anew(void)
 {
@@ -276,6 +308,7 @@ static void no_room(void)
 int main(void)
 {
 	static const struct test tests[] = {
+		{ "knows rdmafast", knows_rdmafast },
 		{ "a guest that stands still", stopped },
 		{ "the monitor in front of it is gone", monitor_gone },
 		{ "a guest that runs", runs_already },
