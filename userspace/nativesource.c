@@ -210,16 +210,10 @@ int native_precopy(struct source *source, struct fault *fault)
 /* Both sides know that all RAM is there before QEMU saves a device. */
 int native_final(struct source *source, struct fault *fault)
 {
-	const struct turn none = { 0 };
-
 	source->stop_ns = source->stage_ns;
-	if (source_begin_final(source, fault) || source_end_final(source, fault) ||
-	    chan_send(&source->control, json_pack("{s:b}", "ram", 1), fault) ||
-	    source_expect(source, "ram", SOURCE_ANSWER_MS, fault))
-		return -1;
-	stream_open_gate(&source->stream);
-	source_tell_progress(source);
-	return answer(source, &none, fault);
+	return source_begin_final(source, fault) ?: source_end_final(source, fault) ?:
+	       chan_send(&source->control, json_pack("{s:b}", "ram", 1), fault) ?:
+	       source_expect(source, "ram", SOURCE_ANSWER_MS, fault);
 }
 
 static int expect(struct source *source, const char *what, int timeout_ms, struct fault *fault)
@@ -247,6 +241,14 @@ static int await_loaded(struct source *source, struct fault *fault)
 
 int native_device_state(struct source *source, struct fault *fault)
 {
+	const struct turn none = { 0 };
+
+	if (job_cancelled(source->job))
+		return fail(fault, "cancelled");
+	stream_open_gate(&source->stream);
+	source_tell_progress(source);
+	if (answer(source, &none, fault))
+		return -1;
 	if (expect(source, "loaded", LOAD_MS, fault) || await_loaded(source, fault))
 		return -1;
 	job_mark(source->job, "saved", atomic_load(&source->stream.forward_ns));
@@ -259,10 +261,12 @@ int native_hand_over(struct source *source, struct fault *fault)
 	return expect(source, "commit", SOURCE_ANSWER_MS, fault);
 }
 
+/* A QEMU that does not hear of it knows, if we end, that nothing was committed. */
 int native_commit(struct source *source, struct fault *fault)
 {
 	struct fault ignored;
-	int err = source_commit(source, fault);
+	int err = native_say(source->native, json_pack("{s:b}", "committing", 1), fault) ?:
+		  source_commit(source, fault);
 
 	if (!err)
 		native_say(source->native, json_pack("{s:b}", "committed", 1), &ignored);
