@@ -29,7 +29,7 @@ set_limits() { # HOST ARGUMENTS
 native_awaited() { # HOST [OPTION...]
 	local host=$1
 	shift
-	"$rig" guest start "$host" vm --extra "-incoming rdmafast:0" "$@" >&2 || exit 1
+	"$rig" guest start "$host" vm --extra "-incoming rdmafast:0 ${objects:-}" "$@" >&2 || exit 1
 	on "$host" "$vmfastmig" status --json |
 		jq -e '.migrations[] | select(.guest == "vm" and .phase == "waiting")' >/dev/null ||
 		die "the daemon on $host does not know of the QEMU that waits"

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Installs the packages of packages.txt that are missing, and nothing else. A
-# name with a * stands for the newest package that matches it.
+# deps.sh [LIST]: installs the packages of packages.txt, or LIST, that are missing, and
+# nothing else. A name with a * stands for the newest package that matches it.
 set -eu
 
 here=$(cd "$(dirname "$(realpath "$0")")" && pwd)
-list=$here/../../packages.txt
+list=${1:-$here/../../packages.txt}
 
 listed_packages() {
 	sed 's/#.*//' "$list" | xargs -n 1
