@@ -97,7 +97,6 @@ static int end_round(struct source *source, struct turn *turn, struct fault *fau
 	uint64_t rest_ms;
 
 	turn->under_way = false;
-	source_note_round(source, round);
 	converge_round(converge, round->bytes, round->time_ns, round->dirty_pages << 12,
 		       round->kept_pages << 12);
 	rest_ms = converge->pause_ms;
@@ -128,34 +127,30 @@ static int set_bandwidth(struct source *source, const json_t *words, struct turn
 }
 
 /* Not for long: QEMU wants to go on looking for a cancel. */
-static int rest(struct source *source, const struct turn *turn)
+static void rest(struct source *source, const struct turn *turn)
 {
 	uint64_t now_ns = clock_ns(), left_ms;
 	struct pollfd early[2];
 
 	if (now_ns >= turn->rest_until_ns)
-		return 0;
+		return;
 	left_ms = (turn->rest_until_ns - now_ns) / NSEC_PER_MS + 1;
 	watch_poll(&source->watch, early);
-	return poll(early, 2, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS);
+	poll(early, 2, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS);
 }
 
 /* A slice of a round, or of the rest before one. */
 static int make_round(struct source *source, struct turn *turn, struct fault *fault)
 {
-	struct pollfd early[2];
+	int got;
 
 	rest(source, turn);
 	if (clock_ns() < turn->rest_until_ns)
 		return look(source, fault);
 	if (!turn->under_way && begin_round(source, turn, fault))
 		return -1;
-	if (!door_session_wait(&source->door, source->session, VMFM_STATE_READY, SLICE_MS,
-			       &source->watch, &source->last, fault))
-		return end_round(source, turn, fault);
-	watch_poll(&source->watch, early);
-	return source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 ? 0 :
-	       source_why(source, fault);
+	got = source_look_at_round(source, SLICE_MS, fault);
+	return got ? (got < 0 ? -1 : 0) : end_round(source, turn, fault);
 }
 
 /* 1: the guest stands still, and the rest is to go. */
@@ -194,7 +189,8 @@ int native_precopy(struct source *source, struct fault *fault)
 	int got;
 
 	converge_init(&source->converge, options->downtime_ms, options->rounds);
-	source->converge.max_slowdown = options->max_slowdown;
+	converge_limit(&source->converge, options->downtime_ms, options->rounds,
+		       options->max_slowdown);
 	if (stream_start(&source->stream, native_take_stream(source->native), &source->data,
 			 true, fault))
 		return -1;

@@ -84,26 +84,32 @@ static uint64_t written_bytes(const struct door_session *session)
 	       (session->marked_pages - session->kept_pages) << 12 : 0;
 }
 
+int source_look_at_round(struct source *source, int timeout_ms, struct fault *fault)
+{
+	struct pollfd early[2];
+	int err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, timeout_ms,
+				    &source->watch, &source->last, fault);
+
+	converge_sample(&source->converge, written_bytes(&source->last), clock_ns());
+	if (!err) {
+		source_note_round(source, &source->last.round);
+		return 0;
+	}
+	source_tell_progress(source);
+	watch_poll(&source->watch, early);
+	return source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 ? 1 :
+	       source_why(source, fault);
+}
+
 int source_wait_round(struct source *source, struct fault *fault)
 {
-	const struct watch *watch = &source->watch;
-	struct pollfd early[2];
-	int err;
+	int got;
 
 	do {
-		err = door_session_wait(&source->door, source->session, VMFM_STATE_READY, 200, watch,
-					&source->last, fault);
-		converge_sample(&source->converge, written_bytes(&source->last), clock_ns());
-		if (err)
-			source_tell_progress(source);
+		got = source_look_at_round(source, 200, fault);
 		heed(source);
-		watch_poll(watch, early);
-	} while (err && source->last.state == VMFM_STATE_ROUND && poll(early, 2, 0) == 0 &&
-		 !check_time(source, fault));
-	if (err)
-		return source_why(source, fault);
-	source_note_round(source, &source->last.round);
-	return 0;
+	} while (got > 0 && !check_time(source, fault));
+	return got > 0 ? source_why(source, fault) : got;
 }
 
 /* What the last verdict allows the guest from now on. */

@@ -66,7 +66,9 @@ int source_open_data(struct source *source, struct fault *fault);
 /* precopy.c */
 int source_start(struct source *source, struct fault *fault);
 int source_precopy(struct source *source, struct fault *fault);
-/* Waits for the end of a round that began, however far that is, telling progress. */
+/* Waits so long for the end of a round that began. 1: it goes on. */
+int source_look_at_round(struct source *source, int timeout_ms, struct fault *fault);
+/* Waits for that end, however far it is, telling progress. */
 int source_wait_round(struct source *source, struct fault *fault);
 /* A whole one. */
 int source_round(struct source *source, struct fault *fault);
