@@ -258,7 +258,7 @@ static int wish(struct job *job, json_t *options, struct fault *fault)
 			return fail(fault, "%s cannot be set while a migration runs", key);
 	}
 	return job_wish(job, options) ?
-	       fail(fault, "migration %u takes no settings: it is a destination's, or past sending RAM",
+	       fail(fault, "migration %u takes no settings: it is a destination's, or past sending RAM, or driven by QEMU, at whose monitor they are set",
 		    job->id) : 0;
 }
 

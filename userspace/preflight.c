@@ -135,10 +135,11 @@ static bool is_in(const json_t *names, const char *name)
 /* An unversioned name, as q35, is another machine in each version of QEMU. */
 static void check_machine(json_t *checks, const json_t *offered, const json_t *waiting)
 {
+	const json_t *machines = json_object_get(waiting, "machines");	/* NULL: not told */
 	char name[64], todo[192];
 
 	machine_name(text_of(offered, "machine"), name, sizeof(name));
-	if (is_in(json_object_get(waiting, "machines"), name))
+	if (!machines || is_in(machines, name))
 		snprintf(todo, sizeof(todo), "start the destination's QEMU with -machine %s", name);
 	else
 		snprintf(todo, sizeof(todo),
