@@ -10,6 +10,12 @@
 #define SAMPLE_NS	100000000ULL
 #define NSEC_PER_SEC	1000000000ULL
 
+void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max,
+		   unsigned int max_slowdown)
+{
+	*converge = (struct converge){ .downtime_ms = downtime_ms, .rounds_max = rounds_max,
+				       .max_slowdown = max_slowdown };
+}
 
 /* @a * @b / @c, UINT64_MAX where that is more. */
 static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
@@ -57,11 +63,6 @@ void converge_limit(struct converge *converge, uint64_t downtime_ms, unsigned in
 		converge->pace = 0;
 	else if (converge->pace && converge->pace < least_pace(converge))
 		converge->pace = least_pace(converge);
-}
-
-void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max)
-{
-	*converge = (struct converge){ .downtime_ms = downtime_ms, .rounds_max = rounds_max };
 }
 
 /*

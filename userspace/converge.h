@@ -27,8 +27,9 @@ struct converge {
 	uint64_t marked_bytes, marked_ns;	/* of the last sample */
 };
 
-void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max);
-/* Other limits, also while rounds run. */
+void converge_init(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max,
+		   unsigned int max_slowdown);
+/* Other limits, while rounds run. */
 void converge_limit(struct converge *converge, uint64_t downtime_ms, unsigned int rounds_max,
 		    unsigned int max_slowdown);
 /*

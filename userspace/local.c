@@ -144,12 +144,25 @@ static int parse_guest(json_t *request, enum kind kind, struct source_order *ord
 	return 0;
 }
 
+/* Those that a request has are put into @options. */
+static int parse_options(json_t *given, struct uri_options *options, struct fault *fault)
+{
+	json_t *value;
+	const char *key;
+
+	json_object_foreach(given, key, value) {
+		if (!json_is_string(value) && !json_is_null(value))
+			return fail(fault, "option %s: neither a string nor null", key);
+		if (uri_option(options, key, json_string_value(value), fault))
+			return -1;
+	}
+	return 0;
+}
+
 static int parse_order(json_t *request, enum kind kind, struct source_order *order,
 		       struct fault *fault)
 {
 	const char *uri = json_string_value(json_object_get(request, "uri"));
-	json_t *options = json_object_get(request, "options"), *value;
-	const char *key;
 
 	if (parse_guest(request, kind, order, fault))
 		return -1;
@@ -160,13 +173,7 @@ static int parse_order(json_t *request, enum kind kind, struct source_order *ord
 	if (kind == KIND_INCOMING && names_port(uri) && order->uri.port != config.listen_port)
 		return fail(fault, "port %u: vmfastmigd listens on port %u here; leave the port out, or start it with --listen :%u",
 			    order->uri.port, config.listen_port, order->uri.port);
-	json_object_foreach(options, key, value) {
-		if (!json_is_string(value) && !json_is_null(value))
-			return fail(fault, "option %s: neither a string nor null", key);
-		if (uri_option(&order->uri.options, key, json_string_value(value), fault))
-			return -1;
-	}
-	return 0;
+	return parse_options(json_object_get(request, "options"), &order->uri.options, fault);
 }
 
 /* The child of a QEMU that began a migration is told its own end, which is before the job's. */
@@ -249,14 +256,11 @@ static int wish(struct job *job, json_t *options, struct fault *fault)
 	if (!json_object_size(options))
 		return fail(fault, "set what? bandwidth, downtime, rounds, max-slowdown, timeout, force");
 	uri_options_init(&ignored);
-	json_object_foreach(options, key, value) {
-		if (!json_is_string(value) && !json_is_null(value))
-			return fail(fault, "option %s: neither a string nor null", key);
-		if (uri_option(&ignored, key, json_string_value(value), fault))
-			return -1;
+	if (parse_options(options, &ignored, fault))
+		return -1;
+	json_object_foreach(options, key, value)
 		if (!uri_option_is_live(key))
 			return fail(fault, "%s cannot be set while a migration runs", key);
-	}
 	return job_wish(job, options) ?
 	       fail(fault, "migration %u takes no settings: it is a destination's, or past sending RAM, or driven by QEMU, at whose monitor they are set",
 		    job->id) : 0;

@@ -117,7 +117,8 @@ int native_take(struct native *native, json_t *request, int fd, const int *given
 	struct ucred peer = { 0 };
 	socklen_t bytes = sizeof(peer);
 
-	*native = (struct native){ .fd = fd, .stream = -1 };
+	*native = (struct native){ .stream = -1 };
+	lines_open(&native->lines, "QEMU", fd, fd);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
 		return fail(fault, "who is it? %s", strerror(errno));
 	native->pid = peer.pid;
@@ -140,7 +141,7 @@ void native_free(struct native *native)
 	native->stream = -1;
 	if (native->guest.facts)
 		guest_free(&native->guest);
-	linebuf_free(&native->lines);
+	linebuf_free(&native->lines.buf);
 }
 
 int native_take_stream(struct native *native)
@@ -151,32 +152,12 @@ int native_take_stream(struct native *native)
 	return stream;
 }
 
-/* Whether a whole line is there. */
-static int parse_line(struct native *native, json_t **words, struct fault *fault)
+static int take_line(struct native *native, json_t **words, struct fault *fault)
 {
-	const char *line;
-	size_t bytes;
+	int got = lines_take(&native->lines, words, fault);
 
-	line = linebuf_line(&native->lines, &bytes);
-	if (!line)
-		return native->lines.used > LINE_BYTES ?
-		       fail(fault, "QEMU says more than %d bytes at once", LINE_BYTES) : 0;
-	*words = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
-	linebuf_drop(&native->lines, bytes);
-	if (json_is_object(*words))
-		return 1;
-	json_decref(*words);
-	*words = NULL;
-	return fail(fault, "QEMU says what is not a JSON object");
-}
-
-static int read_some(struct native *native, struct fault *fault)
-{
-	ssize_t got = linebuf_read(&native->lines, native->fd);
-
-	if (got < 0 && errno == EINTR)
-		return 0;
-	return got > 0 ? 0 : fail(fault, "QEMU ended its migration, or is gone");
+	return got || native->lines.buf.used <= LINE_BYTES ? got :
+	       fail(fault, "QEMU says more than %d bytes at once", LINE_BYTES);
 }
 
 int native_next(struct native *native, int timeout_ms, const struct watch *watch,
@@ -186,21 +167,20 @@ int native_next(struct native *native, int timeout_ms, const struct watch *watch
 	struct pollfd fds[3];
 	int got, left_ms;
 
-	*words = NULL;
-	while (!(got = parse_line(native, words, fault))) {
+	while (!(got = take_line(native, words, fault))) {
 		uint64_t now_ms = clock_ms();
 
 		left_ms = timeout_ms < 0 ? -1 : now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0;
 		watch_poll(watch, fds);
-		fds[2] = (struct pollfd){ .fd = native->fd, .events = POLLIN };
+		fds[2] = (struct pollfd){ .fd = native->lines.in, .events = POLLIN };
 		if (poll(fds, 3, left_ms) == 0)
 			return fail(fault, "QEMU says nothing any more");
 		if (fds[0].revents)
 			return fail(fault, "cancelled");
 		if (fds[1].revents)
 			return fail(fault, "the peer has something to say");
-		if (fds[2].revents && read_some(native, fault))
-			return -1;
+		if (fds[2].revents && lines_fill(&native->lines, fault))
+			return fail(fault, NATIVE_GONE);
 	}
 	return got > 0 ? 0 : -1;
 }
@@ -222,22 +202,12 @@ int native_expect(struct native *native, const char *key, const char *value, int
 
 int native_say(struct native *native, json_t *words, struct fault *fault)
 {
-	char *text = words ? json_dumps(words, JSON_COMPACT) : NULL;
-	size_t bytes = text ? strlen(text) : 0;
-	ssize_t sent = -1;
-
-	if (text) {
-		text[bytes++] = '\n';	/* in the place of its NUL */
-		sent = send(native->fd, text, bytes, MSG_NOSIGNAL);
-	}
-	free(text);
-	json_decref(words);
-	return sent == (ssize_t)bytes ? 0 : fail(fault, "QEMU is gone");
+	return lines_send(&native->lines, words, fault);
 }
 
 bool native_is_gone(const struct native *native)
 {
-	struct pollfd end = { .fd = native->fd, .events = POLLRDHUP };
+	struct pollfd end = { .fd = native->lines.in, .events = POLLRDHUP };
 
 	return poll(&end, 1, 0) > 0;
 }

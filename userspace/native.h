@@ -15,14 +15,15 @@
 #include <sys/types.h>
 
 #include "guest.h"
-#include "linebuf.h"
+#include "lines.h"
 #include "watch.h"
 
+#define NATIVE_GONE "QEMU ended its migration, or is gone"
+
 struct native {
-	int fd;			/* its connection, the caller's */
+	struct lines lines;	/* its connection, the caller's */
 	int stream;		/* the other end of its stream; -1: taken */
 	pid_t pid;
-	struct linebuf lines;
 	struct guest guest;
 };
 

@@ -8,8 +8,6 @@
 #include "native.h"
 #include "offer.h"
 
-#define DONE_MS		30000
-#define LOAD_MS		90000
 #define NO_LIMIT	-1
 
 static int begin(struct offer *offer, struct fault *fault)
@@ -27,7 +25,7 @@ static int await_loaded(struct offer *offer, struct fault *fault)
 	struct watch watch = { offer->sink->job->stop_fd, offer->control->fd };
 	json_t *message;
 
-	if (!native_expect(offer->sink->native, "loaded", NULL, LOAD_MS, &watch, fault))
+	if (!native_expect(offer->sink->native, "loaded", NULL, OFFER_LOAD_MS, &watch, fault))
 		return 0;
 	if (chan_readable(offer->control, 0) &&
 	    !offer_next_message(offer, "nothing", 100, &message, fault))
@@ -45,7 +43,7 @@ int native_load(struct offer *offer, struct fault *fault)
 	json_decref(message);
 	job_phase(offer->sink->job, "device-state");
 	/* All RAM is here and no key is valid; and this host will know whose the guest is. */
-	if (door_session_wait(&offer->door, offer->session, VMFM_STATE_DONE, DONE_MS,
+	if (door_session_wait(&offer->door, offer->session, VMFM_STATE_DONE, OFFER_DONE_MS,
 			      WATCH_NOTHING, &session, fault) ||
 	    offer_note_custody(offer, false, fault) ||
 	    chan_send(offer->control, json_pack("{s:b}", "ram", 1), fault) ||

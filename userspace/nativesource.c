@@ -14,7 +14,6 @@
 #define SLICE_MS	100	/* QEMU is answered after that, round or not */
 #define PAUSE_MS	20	/* between two rounds of a few pages */
 #define FEW_PAGES	256
-#define LOAD_MS		60000
 #define NSEC_PER_MS	1000000ULL
 #define NO_LIMIT	-1
 
@@ -188,9 +187,8 @@ int native_precopy(struct source *source, struct fault *fault)
 	json_t *words;
 	int got;
 
-	converge_init(&source->converge, options->downtime_ms, options->rounds);
-	converge_limit(&source->converge, options->downtime_ms, options->rounds,
-		       options->max_slowdown);
+	converge_init(&source->converge, options->downtime_ms, options->rounds,
+		      options->max_slowdown);
 	if (stream_start(&source->stream, native_take_stream(source->native), &source->data,
 			 true, fault))
 		return -1;
@@ -224,12 +222,12 @@ static int await_loaded(struct source *source, struct fault *fault)
 	struct pollfd fds[3];
 
 	watch_poll(&source->watch, fds);
-	fds[2] = (struct pollfd){ .fd = source->native->fd, .events = POLLIN };
-	if (poll(fds, 3, LOAD_MS) == 0)
+	fds[2] = (struct pollfd){ .fd = source->native->lines.in, .events = POLLIN };
+	if (poll(fds, 3, SOURCE_LOAD_MS) == 0)
 		return fail(fault, "the destination has not loaded the device state in %d s",
-			    LOAD_MS / 1000);
+			    SOURCE_LOAD_MS / 1000);
 	if (fds[2].revents && !fds[1].revents)
-		return fail(fault, "QEMU ended its migration, or is gone");
+		return fail(fault, NATIVE_GONE);
 	if (job_cancelled(source->job))
 		return fail(fault, "cancelled");
 	return source_expect(source, "loaded", 1000, fault);
@@ -245,7 +243,7 @@ int native_device_state(struct source *source, struct fault *fault)
 	source_tell_progress(source);
 	if (answer(source, &none, fault))
 		return -1;
-	if (expect(source, "loaded", LOAD_MS, fault) || await_loaded(source, fault))
+	if (expect(source, "loaded", SOURCE_LOAD_MS, fault) || await_loaded(source, fault))
 		return -1;
 	job_mark(source->job, "saved", atomic_load(&source->stream.forward_ns));
 	return native_say(source->native, json_pack("{s:b}", "loaded", 1), fault);

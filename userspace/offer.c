@@ -305,10 +305,9 @@ static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 	offer->piped = json_is_true(json_object_get(json_object_get(message, "offer"), "piped"));
 	if (preflight_verdict(checks, fault))
 		return -1;
-	if (offer->sink->native)
-		return offer_get_ready(offer, message, checks, fault);
-	if (	    guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
-	    (offer->piped && guest_send_shared(&offer->sink->qmp, fault)))
+	if (!offer->sink->native &&
+	    (guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
+	     (offer->piped && guest_send_shared(&offer->sink->qmp, fault))))
 		return -1;
 	return offer_get_ready(offer, message, checks, fault);
 }
@@ -345,7 +344,7 @@ static int wait_word(struct offer *offer, int timeout_ms, struct fault *fault)
 	struct pollfd fds[4] = {
 		{ .fd = offer->control->fd, .events = POLLIN },
 		{ .fd = offer->sink->job->stop_fd, .events = POLLIN },
-		{ .fd = offer->sink->native ? offer->sink->native->fd : offer->sink->qmp.fd,
+		{ .fd = offer->sink->native ? offer->sink->native->lines.in : offer->sink->qmp.fd,
 		  .events = POLLRDHUP },
 		{ .fd = offer->end_fd, .events = POLLIN },
 	};
@@ -548,7 +547,7 @@ static void quit_qemu(struct offer *offer)
 	struct fault ignored;
 
 	if (offer->sink->native) {	/* it ends with its connection */
-		shutdown(offer->sink->native->fd, SHUT_RDWR);
+		shutdown(offer->sink->native->lines.in, SHUT_RDWR);
 		custody_end(offer->ticket);
 		return;
 	}

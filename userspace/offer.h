@@ -7,6 +7,9 @@
 #include "sink.h"
 #include "stream.h"
 
+#define OFFER_DONE_MS	30000	/* the module's session, once the source's is */
+#define OFFER_LOAD_MS	90000	/* a QEMU that is not told by us what to do */
+
 struct offer {
 	struct sink *sink;
 	struct chan *control;

@@ -13,7 +13,6 @@
 #define SETUP_MS	10000
 #define FLOW_MS		60000
 #define FLOW_RATE	(64 << 10)	/* bytes a ms: what QEMU reads of its RAM at least */
-#define LOAD_MS		60000
 #define FAIL_MS		2000
 #define QUICK_MS	5
 #define PAUSE_MS	20	/* between two rounds of a few pages */
@@ -257,7 +256,7 @@ static int go_on(struct source *source, struct fault *fault)
 
 int piped_device_state(struct source *source, struct fault *fault)
 {
-	uint64_t deadline_ms = clock_ms() + LOAD_MS;
+	uint64_t deadline_ms = clock_ms() + SOURCE_LOAD_MS;
 
 	if (job_cancelled(source->job))
 		return fail(fault, "cancelled");
@@ -270,7 +269,7 @@ int piped_device_state(struct source *source, struct fault *fault)
 			return fail(fault, "cancelled");
 		if (clock_ms() > deadline_ms)
 			return fail(fault, "the destination has not loaded the device state in %d s",
-				    LOAD_MS / 1000);
+				    SOURCE_LOAD_MS / 1000);
 	}
 	return source_expect(source, "loaded", 1000, fault);
 }

@@ -142,9 +142,8 @@ int source_precopy(struct source *source, struct fault *fault)
 	struct converge *converge = &source->converge;
 	uint64_t pace = 0;
 
-	converge_init(converge, source->options.downtime_ms, source->options.rounds);
-	converge_limit(converge, source->options.downtime_ms, source->options.rounds,
-		       source->options.max_slowdown);
+	converge_init(converge, source->options.downtime_ms, source->options.rounds,
+		      source->options.max_slowdown);
 	while (verdict == CONVERGE_ROUND) {
 		const struct door_round *round = &source->last.round;
 

@@ -19,6 +19,7 @@
 #include "virt.h"
 
 #define SOURCE_ANSWER_MS 30000
+#define SOURCE_LOAD_MS 60000	/* the device state, at the destination */
 
 struct source {
 	struct job *job;

@@ -13,7 +13,6 @@
 #define FINAL_MS	10000
 #define CATCH_UP_ROUNDS	4
 #define FEW_PAGES	16	/* are sent in less time than a round takes to begin */
-#define LOAD_MS		60000
 #define REASON_MS	2000
 #define COMMIT_AGAIN_MS	60000
 
@@ -159,7 +158,7 @@ static int wait_loaded(struct source *source, struct fault *fault)
 	int got = 0;
 
 	if (!chan_readable(&source->control, 0))
-		got = qmp_wait_event(&source->qmp, "MIGRATION", ends, LOAD_MS, &source->watch, &event,
+		got = qmp_wait_event(&source->qmp, "MIGRATION", ends, SOURCE_LOAD_MS, &source->watch, &event,
 				     fault);
 	json_decref(event);
 	if (got < 0)

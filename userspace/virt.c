@@ -16,7 +16,6 @@
 #include "virtdir.h"
 
 #define COME_MS		600000
-#define LOAD_MS		60000
 #define LOOK_MS		20
 
 struct virt *virt_new(const char *domain)
@@ -193,13 +192,13 @@ int virt_device_state(struct source *source, struct fault *fault)
 /* QEMU closes its end when it has completed, or has failed: the destination knows which. */
 static int await_end(struct source *source, struct fault *fault)
 {
-	uint64_t deadline_ms = clock_ms() + LOAD_MS;
+	uint64_t deadline_ms = clock_ms() + SOURCE_LOAD_MS;
 
 	while (!atomic_load(&source->piped->conduit.ended)) {
 		if (job_cancelled(source->job) || chan_readable(&source->control, LOOK_MS))
 			return source_why(source, fault);
 		if (clock_ms() > deadline_ms)
-			return fail(fault, "QEMU's migration does not end in %d s", LOAD_MS / 1000);
+			return fail(fault, "QEMU's migration does not end in %d s", SOURCE_LOAD_MS / 1000);
 	}
 	return 0;
 }

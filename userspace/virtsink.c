@@ -17,8 +17,6 @@
 #include "sockpeer.h"
 #include "virtdir.h"
 
-#define DONE_MS		30000
-#define LOAD_MS		90000
 #define LOADED_MS	5000
 #define DEATH_MS	100
 #define NO_LIMIT	-1
@@ -113,9 +111,9 @@ static int load(struct offer *offer, struct fault *fault)
 	struct door_session session;
 
 	return wait_for(offer, "ram", NO_LIMIT, fault) ?:
-	       door_session_wait(&offer->door, offer->session, VMFM_STATE_DONE, DONE_MS,
+	       door_session_wait(&offer->door, offer->session, VMFM_STATE_DONE, OFFER_DONE_MS,
 				 WATCH_NOTHING, &session, fault) ?:
-	       say(offer, "ram", fault) ?: wait_for(offer, "end", LOAD_MS, fault) ?:
+	       say(offer, "ram", fault) ?: wait_for(offer, "end", OFFER_LOAD_MS, fault) ?:
 	       wait_loaded(offer, fault) ?: say(offer, "loaded", fault);
 }
 

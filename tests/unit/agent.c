@@ -13,7 +13,7 @@
 
 #include "clock.h"
 #include "downtime/agent.h"
-#include "downtime/lines.h"
+#include "lines.h"
 #include "downtime/usage.h"
 #include "played.h"
 #include "qemu.h"

@@ -35,7 +35,7 @@ static void below_link_rate(void)
 	for (percent = 0; percent <= 85; percent += 5) {
 		struct converge converge;
 
-		converge_init(&converge, 300, 100);
+		converge_init(&converge, 300, 100, 0);
 		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) ==
 		      CONVERGE_SWITCH);
 		CHECK(converge.expected_ms <= 150);
@@ -50,7 +50,7 @@ static void above_link_rate(void)
 	for (percent = 100; percent <= 500; percent += 50) {
 		struct converge converge;
 
-		converge_init(&converge, 300, 1000);
+		converge_init(&converge, 300, 1000, 0);
 		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) == CONVERGE_NEVER);
 		CHECK(converge.rounds < 20);
 		CHECK(converge.stalled == 6);
@@ -65,8 +65,7 @@ static void slowed_down(void)
 	for (percent = 100; percent <= 1000; percent += 100) {
 		struct converge converge;
 
-		converge_init(&converge, 300, 30);
-		converge.max_slowdown = 99;
+		converge_init(&converge, 300, 30, 99);
 		CHECK(run(&converge, 4096 * MIB, 1000 * MIB, percent * 10 * MIB) == CONVERGE_SWITCH);
 		CHECK(converge.pace == 500 * MIB);
 	}
@@ -79,8 +78,7 @@ static void slowed_down_not_enough(void)
 	for (most = 1; most < 80; most += 13) {
 		struct converge converge;
 
-		converge_init(&converge, 300, 1000);
-		converge.max_slowdown = most;
+		converge_init(&converge, 300, 1000, most);
 		converge_sample(&converge, 0, SECOND);
 		converge_sample(&converge, 5000 * MIB, 2 * SECOND);
 		CHECK(run(&converge, 65536 * MIB, 1000 * MIB, 5000 * MIB) == CONVERGE_NEVER);
@@ -94,11 +92,10 @@ static void not_slowed_down(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
-	converge.max_slowdown = 99;
+	converge_init(&converge, 300, 30, 99);
 	CHECK(run(&converge, 4096 * MIB, 1000 * MIB, 800 * MIB) == CONVERGE_SWITCH);
 	CHECK(!converge.pace);
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(run(&converge, 4096 * MIB, 1000 * MIB, 5000 * MIB) == CONVERGE_NEVER);
 	CHECK(!converge.pace);
 }
@@ -108,7 +105,7 @@ static void samples(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	converge_sample(&converge, 1ULL << 40, 5 * SECOND);	/* what was there at the start */
 	CHECK(!converge.free_rate);
 	converge_sample(&converge, (1ULL << 40) + 50 * MIB, 5 * SECOND + SECOND / 1000);
@@ -129,7 +126,7 @@ static void held_back(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 100 * MIB, SECOND, 60 * MIB, 0) == CONVERGE_ROUND);
 	CHECK(!converge.pause_ms && converge.dirty_rate == 60 * MIB);
 	CHECK(converge_round(&converge, 10 * MIB, SECOND / 10, 30 * MIB, 20 * MIB) == CONVERGE_ROUND);
@@ -148,8 +145,7 @@ static void slowed_down_further(void)
 	uint64_t last = UINT64_MAX;
 	unsigned int i;
 
-	converge_init(&converge, 10, 1000);
-	converge.max_slowdown = 99;
+	converge_init(&converge, 10, 1000, 99);
 	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB, 0);
 	for (i = 0; i < 5; i++) {
 		CHECK(converge_round(&converge, 50 * MIB, SECOND, 50 * MIB, 0) == CONVERGE_ROUND);
@@ -165,7 +161,7 @@ static void idle_guest(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 1, 30);
+	converge_init(&converge, 1, 30, 0);
 	CHECK(converge_round(&converge, 512 * MIB, SECOND, 0, 0) == CONVERGE_SWITCH);
 	CHECK(converge.expected_ms == 0 && converge.dirty_rate == 0);
 	CHECK(converge.rate == 512 * MIB);
@@ -176,10 +172,10 @@ static void half_of_target(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 151 * MIB, 0) == CONVERGE_ROUND);
 	CHECK(converge.expected_ms == 151);
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 150 * MIB, 0) == CONVERGE_SWITCH);
 	CHECK(converge.expected_ms == 150);
 }
@@ -189,7 +185,7 @@ static void stalled(void)
 	struct converge converge;
 	unsigned int i;
 
-	converge_init(&converge, 10, 1000);
+	converge_init(&converge, 10, 1000, 0);
 	CHECK(converge_round(&converge, 100 * MIB, SECOND, 50 * MIB, 0) == CONVERGE_ROUND);
 	for (i = 0; i < 5; i++)
 		CHECK(converge_round(&converge, 50 * MIB, SECOND / 2, 46 * MIB, 0) == CONVERGE_ROUND);
@@ -203,7 +199,7 @@ static void progress_forgives(void)
 	struct converge converge;
 	unsigned int i;
 
-	converge_init(&converge, 10, 1000);
+	converge_init(&converge, 10, 1000, 0);
 	converge_round(&converge, 100 * MIB, SECOND, 50 * MIB, 0);
 	for (i = 0; i < 5; i++)
 		converge_round(&converge, 50 * MIB, SECOND / 2, 50 * MIB, 0);
@@ -220,15 +216,15 @@ static void rounds_max(void)
 	uint64_t dirty = 1 << 30;
 	unsigned int i;
 
-	converge_init(&converge, 1, 4);
+	converge_init(&converge, 1, 4, 0);
 	for (i = 1; i < 4; i++, dirty /= 2)
 		CHECK(converge_round(&converge, dirty, SECOND, dirty / 2, 0) == CONVERGE_ROUND);
 	CHECK(converge_round(&converge, dirty, SECOND, dirty / 2, 0) == CONVERGE_NEVER);
 	CHECK(converge.rounds == 4 && converge.stalled == 0);
 
-	converge_init(&converge, 300, 1);
+	converge_init(&converge, 300, 1, 0);
 	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 1000 * MIB, 0) == CONVERGE_NEVER);
-	converge_init(&converge, 300, 1);
+	converge_init(&converge, 300, 1, 0);
 	CHECK(converge_round(&converge, 1000 * MIB, SECOND, MIB, 0) == CONVERGE_SWITCH);
 }
 
@@ -237,7 +233,7 @@ static void small_rounds_tell_no_rate(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB, 0);
 	converge_round(&converge, 8192, SECOND / 100, 400 * MIB, 0);
 	CHECK(converge.rate == 1000 * MIB);
@@ -250,15 +246,15 @@ static void zero_time(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 0, 0, 0, 0) == CONVERGE_SWITCH);
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 100 * MIB, 0, 4096, 0) == CONVERGE_ROUND);
 	CHECK(converge.rate == 0 && converge.expected_ms == UINT64_MAX);
 	CHECK(converge_round(&converge, 4096, SECOND / 1000, 4096, 0) == CONVERGE_SWITCH);
 
 	/* Nothing present, then something dirty: no rate to judge it by. */
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 0, SECOND, 4096, 0) == CONVERGE_ROUND);
 }
 
@@ -276,7 +272,7 @@ static void extremes(void)
 			for (d = 0; d < sizeof(bytes) / sizeof(*bytes); d++) {
 				enum converge_verdict verdict;
 
-				converge_init(&converge, 300, 30);
+				converge_init(&converge, 300, 30, 0);
 				converge_round(&converge, MIB, SECOND, 3 * MIB, 0);
 				verdict = converge_round(&converge, bytes[s], times[t], bytes[d], 0);
 				if (verdict != CONVERGE_SWITCH)
@@ -290,19 +286,18 @@ static void other_limits(void)
 {
 	struct converge converge;
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB, 0) == CONVERGE_ROUND);
 	converge_limit(&converge, 2000, 30, 0);
 	CHECK(converge_round(&converge, 400 * MIB, SECOND, 390 * MIB, 0) == CONVERGE_SWITCH);
 
-	converge_init(&converge, 300, 30);
+	converge_init(&converge, 300, 30, 0);
 	CHECK(converge_round(&converge, 1000 * MIB, SECOND, 400 * MIB, 0) == CONVERGE_ROUND);
 	converge_limit(&converge, 300, 2, 0);
 	CHECK(converge_round(&converge, 400 * MIB, SECOND, 390 * MIB, 0) == CONVERGE_NEVER);
 
 	/* Slowed down, then less, then not at all. */
-	converge_init(&converge, 10, 1000);
-	converge_limit(&converge, 10, 1000, 90);
+	converge_init(&converge, 10, 1000, 90);
 	while (converge.pace != 100 * MIB)
 		CHECK(converge_round(&converge, 1000 * MIB, SECOND, 1000 * MIB, 0) == CONVERGE_ROUND);
 	converge_limit(&converge, 10, 1000, 40);

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 	if (bytes > 32768 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
 		return 0;
-	native.fd = pair[0];
+	lines_open(&native.lines, "QEMU", pair[0], pair[0]);
 	if (send(pair[1], data, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
 		abort();
 	shutdown(pair[1], SHUT_WR);
@@ -51,6 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	}
 	close(pair[0]);
 	close(pair[1]);
-	linebuf_free(&native.lines);
+	linebuf_free(&native.lines.buf);
 	return 0;
 }

@@ -91,6 +91,20 @@ static void sink_refuses(json_t *offered, json_t *waiting, uint64_t free_bytes, 
 	json_decref(checks);
 }
 
+/* Takes over @offered and @waiting. */
+static void sink_takes(json_t *offered, json_t *waiting)
+{
+	json_t *checks = json_array();
+	struct fault fault = { "" };
+
+	preflight_sink(checks, offered, waiting, 4 * GIB);
+	CHECK(!preflight_verdict(checks, &fault));
+	CHECK_TEXT(fault.text, "");
+	json_decref(offered);
+	json_decref(waiting);
+	json_decref(checks);
+}
+
 /* Takes over @value: the guest that waits has it as @key. */
 static void sink_refuses_waiting(const char *key, json_t *value, const char *name,
 				 const char *detail, const char *remedy)
@@ -331,22 +345,12 @@ static void virtio_features_enough(void)
 		{ "/other", { NULL }, false },
 		{ "/net", { "VIRTIO_F_VERSION_1" }, true },
 	};
-	struct fault fault = { "" };
 	size_t i;
 
-	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
-		json_t *checks = json_array();
-		json_t *offered = with_virtio("running", "/net", "taken", taken, false);
-		json_t *waiting = with_virtio("inmigrate", good[i].path, "offered",
-					      good[i].offered, good[i].nameless);
-
-		preflight_sink(checks, offered, waiting, 4 * GIB);
-		CHECK(!preflight_verdict(checks, &fault));
-		CHECK_TEXT(fault.text, "");
-		json_decref(offered);
-		json_decref(waiting);
-		json_decref(checks);
-	}
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++)
+		sink_takes(with_virtio("running", "/net", "taken", taken, false),
+			   with_virtio("inmigrate", good[i].path, "offered", good[i].offered,
+				       good[i].nameless));
 }
 
 /* The word of @facts at @at, with @features. */
@@ -376,17 +380,11 @@ static void cpu_features(void)
 
 static void more_cpu_features(void)
 {
-	json_t *checks = json_array(), *offered = facts("running"), *waiting = facts("inmigrate");
-	struct fault fault = { "" };
+	json_t *waiting = facts("inmigrate");
 
 	set_word(waiting, 0, 0xffffffff);
 	set_word(waiting, 2, 0x30);
-	preflight_sink(checks, offered, waiting, 4 * GIB);
-	CHECK(!preflight_verdict(checks, &fault));
-	CHECK_TEXT(fault.text, "");
-	json_decref(offered);
-	json_decref(waiting);
-	json_decref(checks);
+	sink_takes(facts("running"), waiting);
 }
 
 static void notes(void)

@@ -43,12 +43,18 @@ static bool on_query_migrate(struct monitor *monitor, struct request *request)
 	return true;
 }
 
+/* QEMU's settings are ours while we migrate: what users know them to be. */
+static bool tell_kept(struct monitor *monitor, struct request *request, json_t *kept)
+{
+	if (!migration_runs(&monitor->migration) || !kept)
+		return false;
+	monitor_return(monitor, request, json_incref(kept));
+	return true;
+}
+
 static bool on_query_capabilities(struct monitor *monitor, struct request *request)
 {
-	if (!migration_runs(&monitor->migration) || !monitor->migration.capabilities)
-		return false;
-	monitor_return(monitor, request, json_incref(monitor->migration.capabilities));
-	return true;
+	return tell_kept(monitor, request, monitor->migration.capabilities);
 }
 
 static bool on_cancel(struct monitor *monitor, struct request *request)
@@ -70,10 +76,7 @@ static bool on_set_capabilities(struct monitor *monitor, struct request *request
 
 static bool on_query_parameters(struct monitor *monitor, struct request *request)
 {
-	if (!migration_runs(&monitor->migration) || !monitor->migration.parameters)
-		return false;
-	monitor_return(monitor, request, json_incref(monitor->migration.parameters));
-	return true;
+	return tell_kept(monitor, request, monitor->migration.parameters);
 }
 
 static bool on_set_parameters(struct monitor *monitor, struct request *request)

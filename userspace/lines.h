@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "../fault.h"
-#include "../linebuf.h"
+#include "fault.h"
+#include "linebuf.h"
 
 struct lines {
 	const char *peer;	/* for errors; the caller's */
@@ -27,5 +27,9 @@ int lines_send(struct lines *lines, json_t *object, struct fault *fault);
  * came is no object.
  */
 int lines_next(struct lines *lines, int timeout_ms, json_t **object, struct fault *fault);
+
+/* In two parts, for who waits for more than that: as above of what is there; reads some. */
+int lines_take(struct lines *lines, json_t **object, struct fault *fault);
+int lines_fill(struct lines *lines, struct fault *fault);
 
 #endif

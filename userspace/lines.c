@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../clock.h"
+#include "clock.h"
 #include "lines.h"
 
 void lines_open(struct lines *lines, const char *peer, int in, int out)
@@ -43,11 +43,12 @@ int lines_send(struct lines *lines, json_t *object, struct fault *fault)
 	return done == bytes ? 0 : fail(fault, "%s is gone", lines->peer);
 }
 
-static int take(struct lines *lines, json_t **object, struct fault *fault)
+int lines_take(struct lines *lines, json_t **object, struct fault *fault)
 {
 	size_t bytes;
 	const char *line = linebuf_line(&lines->buf, &bytes);
 
+	*object = NULL;
 	if (!line)
 		return 0;
 	*object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
@@ -61,7 +62,7 @@ static int take(struct lines *lines, json_t **object, struct fault *fault)
 	return 1;
 }
 
-static int fill(struct lines *lines, struct fault *fault)
+int lines_fill(struct lines *lines, struct fault *fault)
 {
 	ssize_t got = linebuf_read(&lines->buf, lines->in);
 
@@ -79,10 +80,9 @@ int lines_next(struct lines *lines, int timeout_ms, json_t **object, struct faul
 	struct pollfd in = { .fd = lines->in, .events = POLLIN };
 	int got, left_ms = 1;
 
-	*object = NULL;
-	while (!(got = take(lines, object, fault)) && left_ms > 0) {
+	while (!(got = lines_take(lines, object, fault)) && left_ms > 0) {
 		left_ms = (int)(deadline_ms - clock_ms());
-		if (poll(&in, 1, left_ms > 0 ? left_ms : 0) > 0 && fill(lines, fault))
+		if (poll(&in, 1, left_ms > 0 ? left_ms : 0) > 0 && lines_fill(lines, fault))
 			return -1;
 	}
 	return got;
