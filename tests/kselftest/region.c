@@ -7,9 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "region.h"
-
-#define BLOCK	(2UL << 20)
 
 int region_file(const char *name, size_t size)
 {

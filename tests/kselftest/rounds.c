@@ -24,10 +24,9 @@
 
 #include "door.h"
 #include "kselftest_harness.h"
+#include "page.h"
 #include "region.h"
 
-#define PAGE		4096UL
-#define BLOCK		(2UL << 20)
 #define SIZE		(64UL << 20)
 #define ROUNDS		8
 #define WAIT_MS		60000
@@ -42,12 +41,7 @@ static const char *env(const char *name, const char *otherwise)
 /* Fills a page so that no two writes of any two pages look alike. */
 static void stamp(char *page, uint64_t index, uint64_t generation)
 {
-	uint64_t value = index * 0x9e3779b97f4a7c15ULL ^ generation * 0xc2b2ae3d27d4eb4fULL;
-	uint64_t *word = (uint64_t *)page;
-	size_t i;
-
-	for (i = 0; i < PAGE / sizeof(*word); i += 31)
-		word[i] = value + i;
+	page_stamp(page, index * 0x9e3779b97f4a7c15ULL ^ generation * 0xc2b2ae3d27d4eb4fULL);
 }
 
 struct work {
@@ -59,14 +53,6 @@ struct work {
 	uint32_t seed;
 	atomic_ulong done;
 };
-
-static uint32_t roll(uint32_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 17;
-	*seed ^= *seed << 5;
-	return *seed;
-}
 
 static void *write_pages(void *arg)
 {

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "page.h"
 #include "tracking.h"
 #include "writers.h"
 
-#define PAGE		4096UL
 #define BYTES		(8UL << 20)
 #define SETTLE_ROUNDS	100
 #define SECONDS_MAX	3600

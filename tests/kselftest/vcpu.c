@@ -9,13 +9,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "vcpu.h"
 
 #define CODE_AT		0x1000UL
 #define CODE_BYTES	0x1000UL
 #define AREA_AT		0x40000000UL
 #define TSS_AT		0xfffbd000UL	/* three pages that Intel's wants */
-#define PAGE		4096UL
 
 /*
  * eax: random, ebx: generation, esi: pages - 1, ebp: the area. Some words of each page

@@ -10,38 +10,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "region.h"
 #include "writers.h"
 
-#define PAGE		4096UL
-#define BLOCK		(2UL << 20)
 #define WINDOW		64UL	/* pages, of who needs more than one in a row */
 #define DISK_PAGES	16UL
-
-static uint32_t roll(struct writer *w)
-{
-	w->seed ^= w->seed << 13;
-	w->seed ^= w->seed >> 17;
-	w->seed ^= w->seed << 5;
-	return w->seed;
-}
 
 /* Where so many pages in a row begin. */
 static size_t place(struct writer *w, size_t pages)
 {
-	return roll(w) % (w->bytes / PAGE - pages + 1) * PAGE;
+	return roll(&w->seed) % (w->bytes / PAGE - pages + 1) * PAGE;
 }
 
 /* The uppermost byte tells who it was. */
 static void stamp(struct writer *w, char *page)
 {
-	uint64_t value = ((uint64_t)w->number << 56) ^ ((uint64_t)(roll(w) >> 8) << 32) ^
-			 ++w->generation;
-	uint64_t *word = (uint64_t *)page;
-	size_t i;
-
-	for (i = 0; i < PAGE / sizeof(*word); i += 31)
-		word[i] = value + i;
+	page_stamp(page, ((uint64_t)w->number << 56) ^ ((uint64_t)(roll(&w->seed) >> 8) << 32) ^
+			 ++w->generation);
 }
 
 static int stores(struct writer *w)
@@ -59,7 +45,7 @@ static int hot_stores(struct writer *w)
 	int i;
 
 	for (i = 0; i < 64; i++)
-		stamp(w, w->area + roll(w) % 32 * 61 * PAGE % w->bytes);
+		stamp(w, w->area + roll(&w->seed) % 32 * 61 * PAGE % w->bytes);
 	return 0;
 }
 
@@ -76,7 +62,7 @@ static int copy_to_user(struct writer *w)
 	stamp(w, buffer);
 	if (write(w->pipe[1], buffer, PAGE) != (ssize_t)PAGE)
 		return -1;
-	return read(w->pipe[0], w->area + place(w, 2) + roll(w) % PAGE, PAGE) == (ssize_t)PAGE ?
+	return read(w->pipe[0], w->area + place(w, 2) + roll(&w->seed) % PAGE, PAGE) == (ssize_t)PAGE ?
 	       0 : -1;
 }
 
@@ -85,7 +71,7 @@ static int other_memory(struct writer *w)
 {
 	char buffer[PAGE];
 	struct iovec from = { buffer, PAGE };
-	struct iovec to = { w->area + place(w, 2) + roll(w) % PAGE, PAGE };
+	struct iovec to = { w->area + place(w, 2) + roll(&w->seed) % PAGE, PAGE };
 
 	stamp(w, buffer);
 	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) == (ssize_t)PAGE ? 0 : -1;
@@ -94,7 +80,7 @@ static int other_memory(struct writer *w)
 /* Into pages that were pinned before. */
 static int disk(struct writer *w)
 {
-	off_t from = (off_t)(roll(w) % 1024) * PAGE;
+	off_t from = (off_t)(roll(&w->seed) % 1024) * PAGE;
 
 	return pread(w->disk, w->area + place(w, DISK_PAGES), DISK_PAGES * PAGE, from) ==
 	       (ssize_t)(DISK_PAGES * PAGE) ? 0 : -1;
@@ -102,10 +88,10 @@ static int disk(struct writer *w)
 
 static int holes(struct writer *w)
 {
-	size_t pages = roll(w) % 8 ? 1 + roll(w) % 16 : BLOCK / PAGE;
+	size_t pages = roll(&w->seed) % 8 ? 1 + roll(&w->seed) % 16 : BLOCK / PAGE;
 	size_t at = place(w, pages);
 
-	if (pages == BLOCK / PAGE && roll(w) % 2)
+	if (pages == BLOCK / PAGE && roll(&w->seed) % 2)
 		at &= ~(BLOCK - 1);
 	return fallocate(w->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, pages * PAGE);
 }
