@@ -4,27 +4,10 @@
 
 QEMU_PARTS=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
 
-# apt with lists of its own: the machine's stay as they are.
-qemu_apt_config() {
-	local dir=$1 site suite
-	read -r site suite < <(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' |
-		awk '$2 !~ /[-\/]/ && $1 ~ /debian\/?$/ { print; exit }')
-	[ -n "$site" ] || die "apt knows no Debian release: cannot look for backports"
-	mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial"
-	echo "deb $site $suite-backports main" >"$dir/apt/list"
-	cat >"$dir/apt/config" <<-END
-		Dir::Etc::SourceList "$dir/apt/list";
-		Dir::Etc::SourceParts "/dev/null";
-		Dir::State::Lists "$dir/apt/lists";
-		Dir::Cache "$dir/apt/cache";
-		APT::Sandbox::User "root";
-	END
-}
-
 qemu_unpack_backports() {
 	local dir=$1 part
 	(
-		qemu_apt_config "$dir"
+		apt_config "$dir" deb RELEASE-backports || die "cannot look for backports"
 		cd "$dir" || exit 1
 		export APT_CONFIG=$dir/apt/config
 		apt-get -qq update && apt-get -qq download "${QEMU_PARTS[@]}" || exit 1
