@@ -192,6 +192,18 @@ static int migrate(struct mover *mover, const json_t *started)
 	return tell(mover, virsh, &fault);
 }
 
+/* What virsh's --auto-converge asks for is the daemon's to do, since QEMU waits meanwhile. */
+static void heed_auto_converge(const struct cmd_args *args, const struct uri *uri)
+{
+	int i;
+
+	for (i = 2; i < args->count; i++)
+		if (!strcmp(args->rest[i], "--auto-converge") && !uri->options.max_slowdown &&
+		    !json_object_get(args->options, "max-slowdown"))
+			json_object_set_new(args->options, "max-slowdown",
+					    json_sprintf("%d", URI_SLOWDOWN_MOST));
+}
+
 /* An interrupt is virsh's: it aborts the migration, and ends. */
 static int run(const struct cmd_args *args)
 {
@@ -199,10 +211,13 @@ static int run(const struct cmd_args *args)
 	struct fault fault;
 	char text[1024];
 	struct uri uri;
-	json_t *started = make_uri(args, text, &uri, &fault) ? NULL :
-			  listen_for(args, text, &fault);
+	json_t *started = NULL;
 	int status;
 
+	if (!make_uri(args, text, &uri, &fault)) {
+		heed_auto_converge(args, &uri);
+		started = listen_for(args, text, &fault);
+	}
 	if (!is_started(started)) {
 		status = cmd_result(args, started, &fault);
 	} else {

@@ -106,6 +106,8 @@ int piped_preflight(struct source *source, struct fault *fault)
 	source->piped->return_path = qmp_has_capability(capabilities, "return-path");
 	source->piped->pauses = qmp_has_capability(capabilities, "pause-before-switchover");
 	check_capabilities(source, capabilities);
+	if (!source->options.max_slowdown && qmp_has_capability(capabilities, "auto-converge"))
+		source->options.max_slowdown = URI_SLOWDOWN_MOST;
 	json_decref(capabilities);
 	piped_check_room(source);
 	return source_preflight(source, fault);

@@ -79,7 +79,7 @@ int uri_option(struct uri_options *options, const char *key, const char *value,
 		return err;
 	}
 	if (!strcmp(key, "max-slowdown")) {
-		err = number(key, value, 0, 99, false, &n, fault);
+		err = number(key, value, 0, URI_SLOWDOWN_MOST, false, &n, fault);
 		options->max_slowdown = err ? options->max_slowdown : n;
 		return err;
 	}

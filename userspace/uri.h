@@ -27,6 +27,7 @@
 #include "fault.h"
 
 #define URI_PORT 7471
+#define URI_SLOWDOWN_MOST 99	/* percent */
 
 struct uri_options {
 	unsigned int downtime_ms;

@@ -28,6 +28,7 @@ static struct front front;
 static struct script qemu, daemon_script;
 static int qemu_fd, daemon_fd;	/* to say more, once they are connected */
 static const char *capability;	/* that is on */
+static const char *max_throttle = "80";
 static json_t *set_in_qemu;	/* of its parameters */
 
 static const char *played_answer(const char *command, char *text, size_t bytes)
@@ -37,7 +38,8 @@ static const char *played_answer(const char *command, char *text, size_t bytes)
 		snprintf(text, bytes, "[{\"capability\":\"%s\",\"state\":true},{\"capability\":\"multifd\",\"state\":false}]",
 			 capability);
 	else if (!strcmp(command, "query-migrate-parameters"))
-		snprintf(text, bytes, "{\"downtime-limit\":250,\"max-bandwidth\":1000}");
+		snprintf(text, bytes, "{\"downtime-limit\":250,\"max-bandwidth\":1000,\"max-cpu-throttle\":%s}",
+			 max_throttle);
 	else if (!strcmp(command, "query-migrate"))
 		snprintf(text, bytes, "{\"status\":\"qemu\"}");
 	return text;
@@ -164,6 +166,13 @@ static void ram_is(int fd, const char *key, json_int_t value)
 	json_decref(figures);
 }
 
+/* What the daemon is told of how far it may slow the guest down. */
+static const char *slowdown(void)
+{
+	return json_string_value(json_object_get(json_object_get(order, "options"),
+						 "max-slowdown"));
+}
+
 static void completes(void)
 {
 	int fd, other;
@@ -177,6 +186,7 @@ static void completes(void)
 		   "250");
 	CHECK_TEXT(json_string_value(json_object_get(json_object_get(order, "options"), "bandwidth")),
 		   "1000");
+	CHECK(!slowdown());
 	status_is(fd, "setup", NULL);
 	CHECK_TEXT(front_error(fd, MIGRATE), "GenericError: There's a migration process in progress");
 	CHECK_TEXT(front_error(other, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:a:1\"}}"),
@@ -247,6 +257,26 @@ static void no_events(void)
 	close(fd);
 	close(other);
 	end();
+}
+
+static void auto_converge(void)
+{
+	int fd, other;
+
+	start("auto-converge");
+	begin(&fd, &other);
+	CHECK_TEXT(slowdown(), "80");
+	close(fd);
+	close(other);
+	end();
+	max_throttle = "1000";
+	start("auto-converge");
+	begin(&fd, &other);
+	CHECK_TEXT(slowdown(), "99");
+	close(fd);
+	close(other);
+	end();
+	max_throttle = "80";
 }
 
 static void cancelled(void)
@@ -520,6 +550,7 @@ int main(void)
 		{ "completes", completes },
 		{ "fails", fails },
 		{ "events that nobody asked for", no_events },
+		{ "auto-converge", auto_converge },
 		{ "cancelled", cancelled },
 		{ "limits in its course", limits },
 		{ "limits as the human monitor has them", limits_hmp },

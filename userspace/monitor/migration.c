@@ -87,7 +87,7 @@ static void on_parameters(struct monitor *monitor, json_t *answer)
 		refuse(monitor, desc_of(answer));
 		return;
 	}
-	migration->options = order_options(migration->uri, parameters);
+	migration->options = order_options(migration->uri, parameters, migration->capabilities);
 	migration->parameters = json_deep_copy(parameters);
 	json_object_update(migration->parameters, migration->set);
 	migration->step = MIGRATION_ORDERS;

@@ -54,12 +54,24 @@ static bool names(const char *uri, const char *option)
 	return false;
 }
 
-json_t *order_options(const char *uri, const json_t *parameters)
+/* What auto-converge allows is what max-slowdown= does. */
+static void add_slowdown(json_t *options, const json_t *parameters)
+{
+	json_int_t most = json_integer_value(json_object_get(parameters, "max-cpu-throttle"));
+
+	if (most < 1 || most > URI_SLOWDOWN_MOST)
+		most = URI_SLOWDOWN_MOST;
+	json_object_set_new(options, "max-slowdown", json_sprintf("%d", (int)most));
+}
+
+json_t *order_options(const char *uri, const json_t *parameters, const json_t *capabilities)
 {
 	json_t *options = limits_options(parameters, false), *value;
 	const char *key;
 	void *next;
 
+	if (qmp_has_capability(capabilities, "auto-converge"))
+		add_slowdown(options, parameters);
 	json_object_foreach_safe(options, next, key, value)
 		if (names(uri, key))
 			json_object_del(options, key);
