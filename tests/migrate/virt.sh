@@ -43,6 +43,22 @@ libvirtd_on() {
 		die "no libvirtd on host $1"
 }
 
+# libvirt_qemu HOST: puts the QEMU that $QEMU names there in the place of the installed one,
+# with its files, so that libvirt and AppArmor know it by the path they always do.
+libvirt_qemu() {
+	local path
+	path=$("$rig" qemu "${QEMU:-qemu-system-x86_64}" "$1")
+	[[ $path == */qemu-backports/* ]] || return 0
+	on "$1" sh -ec "
+		grep -q ' $emulator ' /proc/mounts && exit 0
+		cd ${path%/*}/root
+		mount --bind usr/share/qemu /usr/share/qemu
+		mount --bind usr/share/seabios /usr/share/seabios
+		mount --bind usr/lib/x86_64-linux-gnu/qemu /usr/lib/x86_64-linux-gnu/qemu
+		mount --bind usr/bin/qemu-system-x86_64 $emulator" ||
+		die "host $1 cannot have $path in the place of $emulator"
+}
+
 guest_files() { # HOST WORDS
 	on "$1" sh -c "mkdir -p $images && cp $(word_after -kernel <<<"$2") $images/kernel &&
 		cp $(word_after -initrd <<<"$2") $images/initrd"
@@ -53,7 +69,7 @@ libvirt_hosts() {
 	local pids=() host pid words
 	words=$("$rig" guest words files)	# makes them where they are not there
 	for host in a b; do
-		(libvirtd_on "$host" && guest_files "$host" "$words") >&2 &
+		(libvirt_qemu "$host" && libvirtd_on "$host" && guest_files "$host" "$words") >&2 &
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do
@@ -136,13 +152,15 @@ domain_pages_are_same() { # FROM TO NAME
 	ram_files_are_same "$1" "$from" "$2" "$to"
 }
 
-# What a QEMU of libvirt's was denied; and that it was confined at all.
+# What a QEMU of libvirt's was denied; and that it was confined at all. QEMU 10 would like to
+# know how many mappings it may have, which libvirt 9.0 does not let it.
 domain_is_confined() { # HOST NAME
 	local profile denied
 	# shellcheck disable=SC2016 # the host's
 	profile=$(on "$1" sh -c 'cat /proc/$(cat /run/libvirt/qemu/'"$2"'.pid)/attr/current')
 	[[ $profile == libvirt-*' (enforce)' ]] || die "QEMU of $2 on host $1 is confined by $profile"
-	denied=$(on "$1" sh -c "dmesg | grep 'apparmor=.DENIED' | grep -E 'libvirt|vmfastmig' || true")
+	denied=$(on "$1" sh -c "dmesg | grep 'apparmor=.DENIED' | grep -E 'libvirt|vmfastmig' |
+		grep -v max_map_count || true")
 	[ -z "$denied" ] || die "on host $1: $denied"
 }
 

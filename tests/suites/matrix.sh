@@ -9,9 +9,7 @@ matrix_file=$top/build/matrix.md
 # What runs where both hosts are alike. Of the failures, what has most to do with QEMU.
 matrix_alike=("400 idle" "400 dirty-below" "400 two-vcpus" "400 exec" "400 monitor" "400 refusals"
 	"600 failures cancel bulk final-round commit" "600 failures daemon-b late device-state"
-	"600 failures qemu-b device-state ready")
-# The QEMU that libvirt runs is the one of its release.
-matrix_libvirt=("900 libvirt")
+	"600 failures qemu-b device-state ready" "900 libvirt")
 
 # matrix_cell CELL KVER QEMU WHAT: the scenarios of array matrix_WHAT, on hosts with these.
 matrix_cell() {
@@ -95,7 +93,6 @@ matrix_add_alike() {
 		for qemu in "${qemus[@]}"; do
 			cell=${series[$kernel]}-${version[$qemu]}
 			alike+=("$cell")
-			[ "$qemu" = backports ] || list=("$cell $kernel $qemu libvirt" "${list[@]}")
 			list=("$cell $kernel $qemu alike" "${list[@]}")
 		done
 	done
