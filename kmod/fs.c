@@ -5,6 +5,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -264,16 +265,22 @@ static void evict_inode(struct inode *inode)
 	vmfm_region_uncharge(region, atomic_long_read(&region->charged_pages));
 }
 
+/*
+ * QEMU aligns what it maps to the page size of hugetlbfs, and to no other's: where
+ * nobody can give it align=2M, as with libvirt, its RAM would be mapped by 4 KiB.
+ */
 static int statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct vmfm_mount *mnt = dentry->d_sb->s_fs_info;
+	unsigned int order = READ_ONCE(mnt->as_hugetlbfs) ? HPAGE_PMD_ORDER : 0;
 	long used = atomic_long_read(&mnt->used_pages);
 
-	buf->f_type = VMFM_FS_MAGIC;
-	buf->f_bsize = PAGE_SIZE;
+	buf->f_type = order ? HUGETLBFS_MAGIC : VMFM_FS_MAGIC;
+	buf->f_fsid = u64_to_fsid(VMFM_FS_MAGIC | (u64)dentry->d_sb->s_dev << 32);
+	buf->f_bsize = PAGE_SIZE << order;
 	buf->f_namelen = NAME_MAX;
-	buf->f_blocks = mnt->max_pages;
-	buf->f_bfree = used < mnt->max_pages ? mnt->max_pages - used : 0;
+	buf->f_blocks = mnt->max_pages >> order;
+	buf->f_bfree = used < mnt->max_pages ? (mnt->max_pages - used) >> order : 0;
 	buf->f_bavail = buf->f_bfree;
 	return 0;
 }
@@ -287,6 +294,8 @@ static int show_options(struct seq_file *m, struct dentry *root)
 		seq_printf(m, ",uid=%u", from_kuid_munged(&init_user_ns, mnt->uid));
 	if (!gid_eq(mnt->gid, GLOBAL_ROOT_GID))
 		seq_printf(m, ",gid=%u", from_kgid_munged(&init_user_ns, mnt->gid));
+	if (mnt->as_hugetlbfs)
+		seq_puts(m, ",statfs=hugetlbfs");
 	return 0;
 }
 
@@ -299,13 +308,20 @@ static const struct super_operations super_ops = {
 	.show_options = show_options,
 };
 
-enum { OPT_MODE, OPT_UID, OPT_GID, OPT_SIZE };
+enum { OPT_MODE, OPT_UID, OPT_GID, OPT_SIZE, OPT_STATFS };
+
+static const struct constant_table statfs_names[] = {
+	{ VMFM_FS_NAME, false },
+	{ "hugetlbfs", true },
+	{}
+};
 
 static const struct fs_parameter_spec mount_options[] = {
 	fsparam_u32oct("mode", OPT_MODE),
 	fsparam_u32("uid", OPT_UID),
 	fsparam_u32("gid", OPT_GID),
 	fsparam_string("size", OPT_SIZE),
+	fsparam_enum("statfs", OPT_STATFS, statfs_names),
 	{}
 };
 
@@ -347,6 +363,9 @@ static int parse_param(struct fs_context *fc, struct fs_parameter *param)
 	case OPT_GID:
 		mnt->gid = make_kgid(current_user_ns(), result.uint_32);
 		return gid_valid(mnt->gid) ? 0 : invalfc(fc, "gid %u unknown", result.uint_32);
+	case OPT_STATFS:
+		mnt->as_hugetlbfs = result.uint_32;
+		return 0;
 	default:
 		return parse_size(fc, param->string, &mnt->max_pages);
 	}
@@ -385,6 +404,7 @@ static int reconfigure(struct fs_context *fc)
 	if (new->max_pages < atomic_long_read(&old->used_pages))
 		return invalfc(fc, "size is below what is in use");
 	old->max_pages = new->max_pages;
+	WRITE_ONCE(old->as_hugetlbfs, new->as_hugetlbfs);
 	return 0;
 }
 
@@ -413,6 +433,7 @@ static int init_context(struct fs_context *fc)
 		struct vmfm_mount *old = fc->root->d_sb->s_fs_info;
 
 		mnt->max_pages = old->max_pages;
+		mnt->as_hugetlbfs = old->as_hugetlbfs;
 	}
 	fc->s_fs_info = mnt;
 	fc->ops = &context_ops;

@@ -19,6 +19,7 @@ struct vmfm_mount {
 	unsigned long max_pages;	/* the quota */
 	struct rw_semaphore adding;	/* shared from charging a page to its being there */
 	atomic_long_t used_pages;
+	bool as_hugetlbfs;		/* statfs() says so */
 };
 
 /* One file: a region of guest RAM. */

@@ -41,17 +41,23 @@ static void take_qom(struct qmp *qmp, json_t *facts, const char *as, const char 
 	json_object_set_new(facts, as, value ? value : json_string(""));
 }
 
-/* The backend's file, or -1 when it is not one of ours. */
-static int open_backend(const char *path)
+bool guest_is_region(int fd)
 {
 	struct statfs fs;
 	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !fstatfs(fd, &fs) &&
+	       fs.f_fsid.__val[0] == VMFM_FS_MAGIC;
+}
+
+/* The backend's file, or -1 when it is not one of ours. */
+static int open_backend(const char *path)
+{
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || fstatfs(fd, &fs) ||
-	    (unsigned long)fs.f_type != VMFM_FS_MAGIC) {
+	if (!guest_is_region(fd)) {
 		close(fd);
 		return -1;
 	}

@@ -40,6 +40,8 @@ struct guest_backend {
 	bool share;
 };
 
+/* Whether that is a file of a vmfastmig filesystem. */
+bool guest_is_region(int fd);
 /* No region, no facts but empty lists. */
 void guest_init(struct guest *guest);
 /* A region, or foreign. */

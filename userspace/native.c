@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -51,13 +50,10 @@ static int take_facts(struct native *native, const json_t *request, struct fault
 /* One of our filesystem's, of that size, and to be written to. */
 static int check_file(int fd, uint64_t bytes, const char *id, struct fault *fault)
 {
-	struct statfs fs;
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || fstat(fd, &st) ||
-	    !S_ISREG(st.st_mode) || fstatfs(fd, &fs) ||
-	    (unsigned long)fs.f_type != VMFM_FS_MAGIC)
+	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || !guest_is_region(fd) || fstat(fd, &st))
 		return fail(fault, "region %s: its file is not one of a vmfastmig filesystem, open for writing",
 			    id);
 	return bytes && (uint64_t)st.st_size >= bytes ? 0 :

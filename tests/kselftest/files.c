@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -75,6 +76,30 @@ TEST_F(files, mount_options)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, mount("none", self->dir, VMFM_FS_NAME, 0, "size=101%"));
 	EXPECT_EQ(-1, mount("none", self->dir, VMFM_FS_NAME, 0, "nosuch=1"));
+}
+
+/* QEMU asks for the page size of a file by these two, and we for whose it is by the third. */
+TEST_F(files, statfs_of_hugetlbfs)
+{
+	struct statfs fs;
+
+	self->area[0] = 'x';
+	ASSERT_EQ(0, mount("none", self->dir, VMFM_FS_NAME, MS_REMOUNT, "statfs=hugetlbfs"));
+	ASSERT_EQ(0, fstatfs(self->fd, &fs));
+	EXPECT_EQ(HUGETLBFS_MAGIC, fs.f_type);
+	EXPECT_EQ(BLOCK, fs.f_bsize);
+	EXPECT_EQ(VMFM_FS_MAGIC, fs.f_fsid.__val[0]);
+	EXPECT_EQ(QUOTA / BLOCK, fs.f_blocks);
+	EXPECT_EQ(QUOTA / BLOCK - 1, fs.f_bavail);
+	ASSERT_EQ(0, mount("none", self->dir, VMFM_FS_NAME, MS_REMOUNT, "size=64M"));
+	ASSERT_EQ(0, fstatfs(self->fd, &fs));
+	EXPECT_EQ(HUGETLBFS_MAGIC, fs.f_type);
+	ASSERT_EQ(0, mount("none", self->dir, VMFM_FS_NAME, MS_REMOUNT, "statfs=vmfastmig"));
+	ASSERT_EQ(0, fstatfs(self->fd, &fs));
+	EXPECT_EQ(VMFM_FS_MAGIC, fs.f_type);
+	EXPECT_EQ(VMFM_FS_MAGIC, fs.f_fsid.__val[0]);
+	EXPECT_EQ(-1, mount("none", self->dir, VMFM_FS_NAME, MS_REMOUNT, "statfs=ext4"));
+	EXPECT_EQ(EINVAL, errno);
 }
 
 TEST_F(files, zeroed_and_sparse)

@@ -29,6 +29,7 @@ libvirtd_on() {
 			END
 		fi
 		modprobe vhost_net
+		mount -o remount,statfs=hugetlbfs /dev/vmfastmig
 		chgrp kvm /dev/kvm && chmod 660 /dev/kvm	# as udev does
 		mkdir -p /run/libvirt
 		pidof virtlogd >/dev/null || virtlogd -d
@@ -150,6 +151,12 @@ domain_pages_are_same() { # FROM TO NAME
 	from=$(domain_ram "$1" "$3")
 	to=$(domain_ram "$2" "$3")
 	ram_files_are_same "$1" "$from" "$2" "$to"
+}
+
+domain_has_huge_pages() { # HOST NAME
+	# shellcheck disable=SC2016 # the host's
+	on "$1" sh -ec 'awk "/pc.ram$/ { ours = 1 } /^FilePmdMapped/ && ours { exit !\$2 }" \
+		/proc/$(cat /run/libvirt/qemu/'"$2"'.pid)/smaps' || die "RAM of $2 on host $1 is mapped by 4 KiB"
 }
 
 # What a QEMU of libvirt's was denied; and that it was confined at all. QEMU 10 would like to

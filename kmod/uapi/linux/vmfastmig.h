@@ -86,7 +86,11 @@
 #define VMFM_MCGRP_EVENTS	"events"
 
 #define VMFM_FS_NAME		"vmfastmig"
-#define VMFM_FS_MAGIC		0x564d464d	/* statfs(2) f_type, "VMFM" */
+/*
+ * "VMFM": the first word of statfs(2)'s f_fsid; and f_type, but for mounts with
+ * statfs=hugetlbfs.
+ */
+#define VMFM_FS_MAGIC		0x564d464d
 
 #define VMFM_TOKEN_BYTES	16
 #define VMFM_NAME_BYTES		64		/* with the closing NUL */
