@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Protected mode, flat segments, no paging: the area begins at 1 GiB. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -14,17 +13,18 @@
 
 #define CODE_AT		0x1000UL
 #define CODE_BYTES	0x1000UL
+#define WORK_AT		0x1ff8UL	/* as in the code */
 #define AREA_AT		0x40000000UL
 #define TSS_AT		0xfffbd000UL	/* three pages that Intel's wants */
 
 /*
  * eax: random, ebx: generation, esi: pages - 1, ebp: the area. Some words of each page
- * are written, far from each other.
+ * are written, far from each other. At the end of its page stands its work.
  */
 asm(".pushsection .rodata\n"
     ".code32\n"
     "vcpu_code:\n"
-    "1:	mov	$64, %ecx\n"
+    "1:	mov	0x1ff8, %ecx\n"
     "2:	mov	%eax, %edx\n"
     "	shl	$13, %edx\n"
     "	xor	%edx, %eax\n"
@@ -43,6 +43,10 @@ asm(".pushsection .rodata\n"
     "	mov	%eax, 1028(%edi)\n"
     "	mov	%ebx, 2044(%edi)\n"
     "	mov	%eax, 4088(%edi)\n"
+    "	mov	0x1ffc, %edx\n"
+    "	inc	%edx\n"
+    "3:	dec	%edx\n"
+    "	jnz	3b\n"
     "	dec	%ecx\n"
     "	jnz	2b\n"
     "	hlt\n"
@@ -51,7 +55,21 @@ asm(".pushsection .rodata\n"
     ".code64\n"
     ".popsection\n");
 extern const char vcpu_code[], vcpu_code_end[];
-_Static_assert(VCPU_WRITES == 64, "as in the code");
+_Static_assert(WORK_AT + sizeof(struct vcpu_work) == CODE_AT + CODE_BYTES, "at the end");
+
+size_t vcpu_next(struct vcpu_write *last, size_t pages)
+{
+	last->count++;
+	return roll(&last->random) & (pages - 1);
+}
+
+void vcpu_stamp(char *page, const struct vcpu_write *write)
+{
+	memcpy(page, &write->count, 4);
+	memcpy(page + 1028, &write->random, 4);
+	memcpy(page + 2044, &write->count, 4);
+	memcpy(page + 4088, &write->random, 4);
+}
 
 static int add_memory(struct vcpu *vcpu, uint32_t slot, uint64_t at, char *memory, size_t bytes)
 {
@@ -81,7 +99,8 @@ static int set_registers(struct vcpu *vcpu, size_t bytes, uint32_t seed)
 	return ioctl(vcpu->cpu, KVM_SET_SREGS, &sregs) || ioctl(vcpu->cpu, KVM_SET_REGS, &regs);
 }
 
-static int make(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed)
+static int make(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed,
+		const struct vcpu_work *work)
 {
 	vcpu->why = "/dev/kvm";
 	vcpu->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -95,6 +114,7 @@ static int make(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed)
 		return -1;
 	ioctl(vcpu->vm, KVM_SET_TSS_ADDR, TSS_AT);
 	memcpy(vcpu->code, vcpu_code, vcpu_code_end - vcpu_code);
+	memcpy(vcpu->code + WORK_AT - CODE_AT, work, sizeof(*work));
 	vcpu->why = "its memory";
 	if (add_memory(vcpu, 0, CODE_AT, vcpu->code, CODE_BYTES) ||
 	    add_memory(vcpu, 1, AREA_AT, area, bytes))
@@ -108,7 +128,8 @@ static int make(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed)
 	return vcpu->run == MAP_FAILED ? -1 : set_registers(vcpu, bytes, seed);
 }
 
-int vcpu_open(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed)
+int vcpu_open(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed,
+	      const struct vcpu_work *work)
 {
 	int err;
 
@@ -116,7 +137,7 @@ int vcpu_open(struct vcpu *vcpu, char *area, size_t bytes, uint32_t seed)
 	vcpu->kvm = vcpu->vm = vcpu->cpu = -1;
 	vcpu->run = MAP_FAILED;
 	vcpu->code = MAP_FAILED;
-	if (!make(vcpu, area, bytes, seed))
+	if (!make(vcpu, area, bytes, seed, work))
 		return 0;
 	err = -errno;
 	vcpu_close(vcpu);

@@ -49,6 +49,8 @@ static int hot_stores(struct writer *w)
 	return 0;
 }
 
+static const struct vcpu_work vcpu_work = { .writes = 64 };
+
 static int vcpu(struct writer *w)
 {
 	return vcpu_write(&w->vcpu);
@@ -232,7 +234,7 @@ static int prepare(struct writer *w, int fd, size_t bytes, int number)
 	w->area = region_map(fd, bytes);
 	if (w->area == MAP_FAILED || pipe2(w->pipe, O_CLOEXEC))
 		return -1;
-	return w->write == vcpu ? vcpu_open(&w->vcpu, w->area, bytes, w->seed) : 0;
+	return w->write == vcpu ? vcpu_open(&w->vcpu, w->area, bytes, w->seed, &vcpu_work) : 0;
 }
 
 /* Made while there are no threads. */

@@ -52,9 +52,9 @@ guest_kernel_line() {
 
 guest_initrd() {
 	local path
-	path=$(image_guest_path "$GUEST_KVER")
+	path=$(image_guest_path "$GUEST_KVER" "$GUEST_NESTED")
 	if [ ! -f "$path" ] || [ "$RIG_BIN/guest" -nt "$path" ]; then
-		image_guest "$GUEST_KVER" || exit 1
+		image_guest "$GUEST_KVER" "$GUEST_NESTED" || exit 1
 	fi
 	echo "$path"
 }

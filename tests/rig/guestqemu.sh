@@ -3,7 +3,7 @@
 
 guest_parse() { # of HOST, for guest NAME: OPTION...
 	OF=$NAME RAM=256M VCPUS=1 BACKENDS=() MEMDEV=vmfastmig DISKS=() BALLOON='' INCOMING='' PAUSED=''
-	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_VHOST=yes
+	GUEST_ARGS='' GUEST_KERNEL='' GUEST_INITRD='' GUEST_APPEND='' GUEST_NESTED='' GUEST_VHOST=yes
 	GUEST_KVER=${KVER%%,*} MACHINE=pc CPU=host EXTRA=''
 	QEMU=$(qemu_path "$(host_pick "$HOST" "${QEMU:-qemu-system-x86_64}")") || exit 1
 	while [ $# -gt 0 ]; do
@@ -33,6 +33,10 @@ guest_parse_value() {
 	--balloon-opts) BALLOON=virtio-balloon-pci,id=balloon,$2 ;;
 	--dirty | --ws | --cold | --pattern | --check | --writers | --readers | --read)
 		GUEST_ARGS+=" vmfm.${1#--}=$2"
+		;;
+	--nested)
+		GUEST_NESTED=nested
+		GUEST_ARGS+=" vmfm.nested=$2"
 		;;
 	--kernel) GUEST_KERNEL=$(realpath "$2") ;;
 	--initrd) GUEST_INITRD=$(realpath "$2") ;;

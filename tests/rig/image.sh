@@ -54,15 +54,27 @@ image_host() {
 	image_pack "$dir" "$RIG_STATE/host-$1.cpio.gz"
 }
 
-image_guest_path() {
-	echo "$RIG_STATE/guest-$1.cpio.gz"
+# Those that a guest needs beside, to run guests itself.
+image_kvm_modules() {
+	if host_is_emulated || grep -qw svm /proc/cpuinfo; then
+		echo kvm_amd
+	else
+		echo kvm_intel
+	fi
 }
 
+# image_guest_path KVER [nested]
+image_guest_path() {
+	echo "$RIG_STATE/guest-$1${2:+-$2}.cpio.gz"
+}
+
+# image_guest KVER [nested]
 image_guest() {
-	local dir
+	local dir modules=("${GUEST_MODULES[@]}")
+	[ -z "${2:-}" ] || modules+=("$(image_kvm_modules)")
 	dir=$(mktemp -d)
 	mkdir -p "$dir/proc" "$dir/sys" "$dir/dev"
 	cp "$RIG_BIN/guest" "$dir/init"
-	image_modules "$dir" "$1" "${GUEST_MODULES[@]}"
-	image_pack "$dir" "$(image_guest_path "$1")"
+	image_modules "$dir" "$1" "${modules[@]}"
+	image_pack "$dir" "$(image_guest_path "$@")"
 }

@@ -59,6 +59,8 @@ static void parse_word(const char *key, const char *value)
 		settings.readers = atoi(value);
 	else if (!strcmp(key, "read"))
 		set_bytes(value, &settings.read_bytes);
+	else if (!strcmp(key, "nested"))
+		set_bytes(value, &settings.nested_bytes);
 	else
 		say("unknown argument vmfm.%s", key);
 }

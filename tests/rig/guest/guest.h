@@ -19,7 +19,7 @@ enum area_id { AREA_WS, AREA_COLD, AREAS };
 
 struct settings {
 	char ip[32], disk[64], exec[64];
-	uint64_t ws_bytes, cold_bytes, read_bytes;
+	uint64_t ws_bytes, cold_bytes, read_bytes, nested_bytes;
 	atomic_ullong dirty_bytes_per_s, check_bytes_per_s;
 	bool random;
 	unsigned int writers, readers;
@@ -29,6 +29,7 @@ struct counters {
 	atomic_bool ready;
 	atomic_ullong writes, pages_checked, passes, errors;
 	atomic_ullong disk_reads, disk_errors;
+	atomic_ullong nested_writes, nested_passes;
 	struct latency write_latency;
 };
 
@@ -62,6 +63,7 @@ void writer_start(void);
 void checker_start(void);
 void disk_start(void);
 void exec_start(void);
+void nested_start(void);
 void responder_start(void);
 void responder_tick(void);
 

@@ -46,6 +46,7 @@ int main(void)
 	writer_start();
 	checker_start();
 	disk_start();
+	nested_start();
 	exec_start();
 	counters.ready = true;
 	say("ready, %s, %llu ms", settings.ip, (unsigned long long)now_us() / 1000);

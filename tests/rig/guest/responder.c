@@ -29,9 +29,11 @@ static void tell_facts(struct facts *facts)
 static void tell_status(struct text *text)
 {
 	text_add(text, ",\"writes\":%llu,\"pages_checked\":%llu,\"passes\":%llu,"
-		 "\"disk_reads\":%llu,\"disk_errors\":%llu,\"pages\":%zu",
+		 "\"disk_reads\":%llu,\"disk_errors\":%llu,\"nested_writes\":%llu,\"nested_passes\":%llu,"
+		 "\"pages\":%zu",
 		 counters.writes, counters.pages_checked, counters.passes, counters.disk_reads,
-		 counters.disk_errors, pages_count(AREA_WS) + pages_count(AREA_COLD));
+		 counters.disk_errors, counters.nested_writes, counters.nested_passes,
+		 pages_count(AREA_WS) + pages_count(AREA_COLD));
 	pace_tell(settings.dirty_bytes_per_s, "dirty_bytes_per_s", text);
 	stalls_tell(text);
 	latency_tell(&counters.write_latency, text);
