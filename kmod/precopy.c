@@ -412,7 +412,7 @@ void vmfm_precopy_final(struct vmfm_session *session)
 			break;
 		if (ktime_get_ns() > deadline_ns) {
 			vmfm_session_fail(session, -ETIMEDOUT,
-				"%llu pages still referenced or written %u ms after the guest stopped",
+				"%llu pages still referenced or written %u ms after the guest stopped: by I/O that does not end, or by KVM for a guest that runs guests",
 				dirty_pages(session), session->final_timeout_ms);
 			return;
 		}

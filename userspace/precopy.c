@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Rounds while the guest runs, until what is left fits the downtime target. */
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -140,6 +141,7 @@ int source_precopy(struct source *source, struct fault *fault)
 {
 	enum converge_verdict verdict = CONVERGE_ROUND;
 	struct converge *converge = &source->converge;
+	char held[64] = "";
 	uint64_t pace = 0;
 
 	converge_init(converge, source->options.downtime_ms, source->options.rounds,
@@ -160,7 +162,10 @@ int source_precopy(struct source *source, struct fault *fault)
 	job_heeds(source->job, false);
 	if (verdict == CONVERGE_SWITCH || source->options.force)
 		return 0;
-	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left takes %llu ms for a target of %u ms; raise downtime= or max-slowdown=, or use force",
-		    converge->rounds, converge->dirty_rate / 1e6, converge->rate / 1e6,
+	if (source->last.round.kept_pages)
+		snprintf(held, sizeof(held), " (%.1f MB of it held by I/O or by KVM)",
+			 source->last.round.kept_pages * 4096 / 1e6);
+	return fail(fault, "does not converge: after %u rounds the guest dirties %.1f MB/s, the link carries %.1f MB/s, and what is left%s takes %llu ms for a target of %u ms; raise downtime= or max-slowdown=, or use force",
+		    converge->rounds, converge->dirty_rate / 1e6, converge->rate / 1e6, held,
 		    (unsigned long long)converge->expected_ms, source->options.downtime_ms);
 }
