@@ -21,10 +21,16 @@ scenario() { # SECONDS NAME [ARG...]
 	name=$(scenario_name "$@")
 	timeout --kill-after=20 "$seconds" "tests/migrate/$1" "${@:2}" >"$out/$name.log" 2>&1 </dev/null
 	status=$?
-	if [ $status -eq 0 ]; then
+	case $status in
+	0)
 		tell pass "$name"
 		return
-	fi
+		;;
+	4)
+		tell skip "$name" "$(tail -n 1 "$out/$name.log")"
+		return
+		;;
+	esac
 	"$rig" logs "$out/$name.evidence" >/dev/null 2>&1
 	if locked_up $status; then
 		echo "# $name: an emulated host locked up; once more on fresh ones"

@@ -29,6 +29,7 @@ migrate_suite() {
 	list+=("900 back-and-forth" "900 libvirt" "900 libvirt-failures")
 	for one in exec monitor dirty-above refusals lossy-link "disk-reads slow native" \
 		"disk-reads slow io_uring" "disk-reads fast native" "disk-reads fast io_uring" balloon \
+		nested held-page \
 		sparse-guest several-backends two-vcpus idle dirty-below; do
 		list+=("400 $one")
 	done
