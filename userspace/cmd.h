@@ -34,7 +34,7 @@ int cmd_virsh_migrate(int argc, char **argv);
 
 struct cmd_args {
 	const char *command;
-	const char *socket, *listen, *desturi;
+	const char *socket, *listen, *connect, *desturi;
 	char qmp[PATH_MAX];
 	bool json, detach;
 	FILE *json_file;	/* gets the result, too */
@@ -51,7 +51,7 @@ enum cmd_take {
 	CMD_TAKE_JSON_FILE = 16,
 	CMD_TAKE_ID = 32,	/* at most one operand */
 	CMD_FINDS_QMP = 64,	/* does not need it */
-	CMD_TAKE_LISTEN = 128,	/* needed then, and with it a monitor */
+	CMD_TAKE_LISTEN = 128,	/* needed then, and with it a monitor; and --connect */
 	CMD_TAKE_DOMAIN = 256,	/* libvirt's, needed then, and with it a URI or its host */
 	CMD_TAKE_VIRSH = 512,	/* and what virsh gets */
 };

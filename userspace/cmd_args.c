@@ -13,6 +13,7 @@ static const struct option flags[] = {
 	{ "socket", required_argument, NULL, 's' },
 	{ "qmp", required_argument, NULL, 'q' },
 	{ "listen", required_argument, NULL, 'l' },
+	{ "connect", required_argument, NULL, 'c' },
 	{ "desturi", required_argument, NULL, 'u' },
 	{ "detach", no_argument, NULL, 'd' },
 	{ "json-file", required_argument, NULL, 'f' },
@@ -35,6 +36,7 @@ static bool is_taken(int flag, unsigned int take)
 	case 'q':
 		return take & (CMD_TAKE_QMP | CMD_TAKE_LISTEN);
 	case 'l':
+	case 'c':
 		return take & CMD_TAKE_LISTEN;
 	case 'u':
 		return take & CMD_TAKE_VIRSH;
@@ -89,6 +91,9 @@ static int set_flag(struct cmd_args *args, int index, unsigned int take, struct 
 		return set_qmp(args, optarg, fault);
 	case 'l':
 		args->listen = optarg;
+		return 0;
+	case 'c':
+		args->connect = optarg;
 		return 0;
 	case 'u':
 		args->desturi = optarg;

@@ -27,7 +27,8 @@ int cmd_monitor(int argc, char **argv)
 	if (!status) {
 		int stop = stop_fd();
 
-		if (monitor_open(&monitor, args.qmp, args.listen, args.socket, &fault)) {
+		if (monitor_open(&monitor, args.qmp, args.listen, args.socket, &fault) ||
+		    (args.connect && monitor_connect(&monitor, args.connect, &fault))) {
 			cmd_say(stderr, "vmfastmig: %s", fault.text);
 			status = CMD_FAILED;
 		} else {

@@ -32,7 +32,7 @@ static const struct command {
 	  "measure a migration from outside, ours or not" },
 	{ "compare", cmd_compare, "[--json] [--plots DIR] [LABEL=]FILE...",
 	  "what several runs of downtime measured, side by side" },
-	{ "monitor", cmd_monitor, "--qmp PATH --listen PATH [--socket PATH]",
+	{ "monitor", cmd_monitor, "--qmp PATH --listen PATH [--connect PATH] [--socket PATH]",
 	  "offer a QEMU's monitor where migrate rdmafast:HOST works" },
 	{ "agent", cmd_agent, "", "what downtime starts on a host" },
 };

@@ -26,13 +26,19 @@ static void *run(void *arg)
 
 void front_start(struct front *front)
 {
+	front_start_for(front, NULL);
+}
+
+void front_start_for(struct front *front, const char *waiting)
+{
 	static char daemon[160];
 	struct fault fault;
 
 	snprintf(daemon, sizeof(daemon), "%s", scratch_path("daemon"));
 	front->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (monitor_open(&front->monitor, scratch_path("qmp"), scratch_path("front"), daemon,
-			 &fault))
+			 &fault) ||
+	    (waiting && monitor_connect(&front->monitor, waiting, &fault)))
 		tap_give_up(fault.text);
 	if (pthread_create(&front->thread, NULL, run, front))
 		abort();
@@ -51,19 +57,24 @@ void front_end(struct front *front)
 	front_wait(front);
 }
 
+int front_greeted(int fd)
+{
+	json_t *greeting = front_hear(fd);
+
+	CHECK(json_object_get(greeting, "QMP"));
+	json_decref(greeting);
+	return fd;
+}
+
 int front_connect(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	json_t *greeting;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", scratch_path("front"));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		tap_give_up("cannot connect to the monitor in front");
-	greeting = front_hear(fd);
-	CHECK(json_object_get(greeting, "QMP"));
-	json_decref(greeting);
-	return fd;
+	return front_greeted(fd);
 }
 
 int front_client(void)

@@ -18,12 +18,16 @@ struct front {
 
 /* In front of the monitor at "qmp" of the scratch directory, at "front" in it. */
 void front_start(struct front *front);
+/* The same, and it connects to one that waits at @waiting. */
+void front_start_for(struct front *front, const char *waiting);
 /* Waits for its end, without having it end. */
 void front_wait(struct front *front);
 void front_end(struct front *front);
 
 /* Connects and hears the greeting; front_client() negotiates as well. */
 int front_connect(void);
+/* The greeting on @fd is heard; gives it back. */
+int front_greeted(int fd);
 int front_client(void);
 
 /* The next message; NULL at the end. Past 10 s the test ends. */

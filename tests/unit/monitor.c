@@ -505,6 +505,29 @@ static void qemu_talks_nonsense(void)
 	}
 }
 
+static void is_served(int fd, void *arg)
+{
+	(void)arg;
+	front_greeted(fd);
+	CHECK(front_returns(fd, "{\"execute\":\"qmp_capabilities\"}", NULL));
+	CHECK(front_returns(fd, "{\"execute\":\"query-status\",\"id\":1}", "1"));
+}
+
+/* One that listens for its QEMU is served beside those that connect. */
+static void waited_for(void)
+{
+	int fd;
+
+	script_start(&script, scratch_path("waiting"), is_served, NULL);
+	pid = qemu_start(scratch_path("qmp"), "");
+	front_start_for(&front, scratch_path("waiting"));
+	script_end(&script);
+	fd = front_client();
+	CHECK(front_returns(fd, STATUS, NULL));
+	close(fd);
+	end_real();
+}
+
 static void refused_starts(void)
 {
 	struct monitor monitor;
@@ -522,6 +545,10 @@ static void refused_starts(void)
 			   &fault) == -1);
 	CHECK_HAS(fault.text, "in use");
 	CHECK(!access(scratch_path("file"), F_OK));
+	monitor_close(&monitor);
+	CHECK(!monitor_open(&monitor, scratch_path("qmp"), scratch_path("front"), "", &fault));
+	CHECK(monitor_connect(&monitor, scratch_path("none"), &fault) == -1);
+	CHECK_HAS(fault.text, "cannot connect to ");
 	monitor_close(&monitor);
 	qemu_end(pid);
 }
@@ -543,6 +570,7 @@ int main(void)
 		{ "QEMU's last words", last_words },
 		{ "a client that does not read", stalled },
 		{ "QEMU talks nonsense", qemu_talks_nonsense },
+		{ "one that waits for it", waited_for },
 		{ "refused starts", refused_starts },
 	};
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "connect.h"
 #include "listen.h"
 #include "monitor.h"
 
@@ -52,17 +53,26 @@ void monitor_close(struct monitor *monitor)
 	upstream_close(&monitor->qemu);
 }
 
-static void take_user(struct monitor *monitor)
+static int add_user(struct monitor *monitor, int fd)
 {
-	int fd = accept4(monitor->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct user *user = fd >= 0 ? user_new(fd, ++monitor->last_serial) : NULL;
 
 	if (!user)
-		return;
+		return -1;
 	user->next = monitor->users;
 	monitor->users = user;
 	monitor->count++;
 	user_tell(user, monitor->greeting);
+	return 0;
+}
+
+int monitor_connect(struct monitor *monitor, const char *path, struct fault *fault)
+{
+	int fd = connect_to(path, fault);
+
+	if (fd < 0)
+		return -1;
+	return add_user(monitor, fd) ? fail(fault, "no memory") : 0;
 }
 
 static void drop_users(struct monitor *monitor)
@@ -161,7 +171,8 @@ static int turn(struct monitor *monitor, const struct pollfd *fds)
 		incoming_on_daemon(monitor);
 	serve_users(monitor, fds + AT_USERS);
 	if (fds[AT_LISTEN].revents)
-		take_user(monitor);
+		add_user(monitor, accept4(monitor->listen_fd, NULL, NULL,
+					  SOCK_CLOEXEC | SOCK_NONBLOCK));
 	monitor_hear_all(monitor);
 	drop_users(monitor);
 	out_flush(&monitor->qemu.out, monitor->qemu.fd);	/* its end is read */

@@ -35,6 +35,8 @@ struct monitor {
 /* monitor.c. The loop: up to the end of QEMU (0), or until @stop_fd is readable (0). */
 int monitor_open(struct monitor *monitor, const char *qmp, const char *path, const char *daemon,
 		 struct fault *fault);
+/* A user that waits for us at @path, as for a QEMU whose chardev is a client. */
+int monitor_connect(struct monitor *monitor, const char *path, struct fault *fault);
 int monitor_run(struct monitor *monitor, int stop_fd);
 void monitor_close(struct monitor *monitor);
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "connect.h"
 #include "message.h"
 #include "upstream.h"
 
@@ -98,18 +98,14 @@ static int negotiate(struct upstream *upstream, struct fault *fault)
 
 int upstream_open(struct upstream *upstream, const char *path, struct fault *fault)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct ucred peer = { 0 };
 	socklen_t bytes = sizeof(peer);
 
 	*upstream = (struct upstream){ .in.most_bytes = UPSTREAM_BYTES };
-	if (strlen(path) >= sizeof(upstream->path))
-		return upstream->fd = -1, fail(fault, "%s: too long for a socket's path", path);
+	upstream->fd = connect_to(path, fault);
+	if (upstream->fd < 0)
+		return -1;
 	strcpy(upstream->path, path);
-	strcpy(addr.sun_path, path);
-	upstream->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (upstream->fd < 0 || connect(upstream->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return fail(fault, "cannot connect to the monitor %s: %s", path, strerror(errno));
 	getsockopt(upstream->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
 	upstream->pid = peer.pid;
 	return negotiate(upstream, fault);
