@@ -66,23 +66,31 @@ int front_greeted(int fd)
 	return fd;
 }
 
-int front_connect(void)
+int front_at(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", scratch_path("front"));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		tap_give_up("cannot connect to the monitor in front");
+		tap_give_up("cannot connect to the monitor");
 	return front_greeted(fd);
+}
+
+int front_connect(void)
+{
+	return front_at(scratch_path("front"));
+}
+
+int front_negotiated(int fd)
+{
+	CHECK(front_returns(fd, "{\"execute\":\"qmp_capabilities\"}", NULL));
+	return fd;
 }
 
 int front_client(void)
 {
-	int fd = front_connect();
-
-	CHECK(front_returns(fd, "{\"execute\":\"qmp_capabilities\"}", NULL));
-	return fd;
+	return front_negotiated(front_connect());
 }
 
 /* How much of what is there belongs to the line: up to its end, if that is there. */

@@ -26,8 +26,10 @@ void front_end(struct front *front);
 
 /* Connects and hears the greeting; front_client() negotiates as well. */
 int front_connect(void);
-/* The greeting on @fd is heard; gives it back. */
+/* The same at another monitor's socket, or on a connection; each gives it back. */
+int front_at(const char *path);
 int front_greeted(int fd);
+int front_negotiated(int fd);
 int front_client(void);
 
 /* The next message; NULL at the end. Past 10 s the test ends. */

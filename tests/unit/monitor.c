@@ -128,6 +128,56 @@ static void bad_input(void)
 	end_real();
 }
 
+#define LAST	"\n{\"execute\":\"query-status\",\"id\":\"last\"}\n"
+
+/* How many errors there are before the answer to what is said last. */
+static int errors(int fd, const char *text)
+{
+	json_t *answer;
+	int count = -1;
+	bool last;
+
+	script_say(fd, text);
+	script_say(fd, LAST);
+	do {
+		answer = front_answer(fd);
+		last = !answer || json_object_get(answer, "return");
+		json_decref(answer);
+		count++;
+	} while (!last);
+	return count;
+}
+
+/* What it takes for a message, or for none, is what QEMU does. */
+static void strays(void)
+{
+	static const char *const texts[] = {
+		"{]", "{\xff", "{\x01", "{'bad \xff", "{'a': '\n", "%p", "null", "\xff\xff", "\x01\x02",
+		"{[}]", "{{]", "[}", "}", "]]", ",", ":,:", "abc{}", "abc\"x\"{}", "1 2 3", "12abc", "-", "-x ",
+		"00", "0x1", "1.", "1.5", "1.e5", "1.5e", "1.5e+", "1e5", "1E-5", "1e+x", "{\"a\": TRUE, \"b\": 1}",
+		"{\"a\": 1.x}", "{\"a\": -}", "[+1]", "[.5]", "\"a\\\"b\"", "'it\\'s'", "\"it's\"", "\"\\'\"",
+		"\"a\tb\"", "\"\\\x1f\"", "\"\xc3\xa9\"", "\xc3\xa9", "#\t{}", "#x{}y", "/*{}*/", "\\u0041{}",
+		"{'execute':'stop','id':'\\x'}", "{\"a\":[1,{\"b\":]}}", "truefalse", "nullA", "{}{}[]", "\"\"\"\"''",
+	};
+	int front_fd, own, count;
+	pid_t other;
+	size_t i;
+
+	real();
+	other = qemu_start(scratch_path("other"), "");
+	front_fd = front_client();
+	own = front_negotiated(front_at(scratch_path("other")));
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		count = errors(own, texts[i]);
+		if (!CHECK(errors(front_fd, texts[i]) == count))
+			printf("# QEMU has %d errors for %s\n", count, texts[i]);
+	}
+	close(front_fd);
+	close(own);
+	qemu_end(other);
+	end_real();
+}
+
 /* Said in one breath; out-of-band commands are answered whatever waits. */
 static void out_of_band(void)
 {
@@ -508,8 +558,7 @@ static void qemu_talks_nonsense(void)
 static void is_served(int fd, void *arg)
 {
 	(void)arg;
-	front_greeted(fd);
-	CHECK(front_returns(fd, "{\"execute\":\"qmp_capabilities\"}", NULL));
+	front_negotiated(front_greeted(fd));
 	CHECK(front_returns(fd, "{\"execute\":\"query-status\",\"id\":1}", "1"));
 }
 
@@ -559,6 +608,7 @@ int main(void)
 		{ "greeting and negotiation", greeting },
 		{ "ids are the client's own", ids },
 		{ "bad input", bad_input },
+		{ "what is taken for a message", strays },
 		{ "out of band", out_of_band },
 		{ "file descriptors", descriptors },
 		{ "events", events },

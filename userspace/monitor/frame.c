@@ -20,86 +20,49 @@ char *frame_room(struct frame *frame, size_t *bytes)
 	return frame->buf + frame->used;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Takes away the first bytes; another value begins. */
 static void drop(struct frame *frame, size_t bytes)
 {
 	frame->used -= bytes;
 	memmove(frame->buf, frame->buf + bytes, frame->used);
 	frame->seen = 0;
-	frame->depth = frame->marks = 0;
-	frame->quote = 0;
-	frame->escaped = frame->single = false;
+	frame->braces = frame->brackets = 0;
+	frame->marks = 0;
+	frame->single = false;
 }
 
-static void drop_blanks(struct frame *frame)
+static void count(struct frame *frame, char c)
 {
-	size_t blanks = 0;
-
-	while (blanks < frame->used && is_blank(frame->buf[blanks]))
-		blanks++;
-	if (blanks)
-		drop(frame, blanks);
+	frame->braces += (c == '{') - (c == '}');
+	frame->brackets += (c == '[') - (c == ']');
+	frame->marks += c != '"' && c != '\'';
 }
 
-/* A line that ends within a string is no JSON, and the end of it. */
-static bool ends_in_string(struct frame *frame, char c)
+/* With a token that ends. */
+static bool is_whole(const struct frame *frame)
 {
-	if (frame->escaped)
-		frame->escaped = false;
-	else if (c == '\\')
-		frame->escaped = true;
-	else if (c == frame->quote)
-		frame->quote = 0;
-	return c == '\n';
+	return frame->braces < 0 || frame->brackets < 0 || (!frame->braces && !frame->brackets);
 }
 
-static bool ends_at_mark(struct frame *frame, char c)
+static bool is_too_deep(const struct frame *frame)
 {
-	switch (c) {
-	case '"':
-	case '\'':
-		frame->quote = c;
-		frame->single |= c == '\'';
-		return false;
-	case '{':
-	case '[':
-		frame->marks++;
-		frame->depth++;
-		return false;
-	case '}':
-	case ']':
-		frame->marks++;
-		return !frame->depth || !--frame->depth;
-	case ',':
-	case ':':
-		frame->marks++;
-	}
-	return false;
-}
-
-/* What is outside of all brackets ends before the next blank or bracket. */
-static bool ends_before(const struct frame *frame, char c)
-{
-	return !frame->depth && !frame->quote && frame->seen &&
-	       (is_blank(c) || c == '{' || c == '[');
+	return frame->braces + frame->brackets > FRAME_DEPTH;
 }
 
 /* Its length, or 0. */
-static size_t find_end(struct frame *frame)
+static size_t find_end(struct frame *frame, bool *stray)
 {
-	while (frame->seen < frame->used && frame->depth <= FRAME_DEPTH &&
-	       frame->marks < FRAME_MARKS) {
+	*stray = false;
+	while (frame->seen < frame->used && !is_too_deep(frame) && frame->marks < FRAME_MARKS) {
 		char c = frame->buf[frame->seen];
+		enum lexed lexed = lexer_feed(&frame->lexer, c);
 
-		if (ends_before(frame, c))
-			return frame->seen;
-		frame->seen++;
-		if (frame->quote ? ends_in_string(frame, c) : ends_at_mark(frame, c))
+		*stray = lexed == LEX_STRAY;
+		frame->seen += lexed != LEX_BEFORE;
+		frame->single |= c == '\'';
+		if (lexed == LEX_WITH)
+			count(frame, c);
+		if (*stray || (lexed != LEX_ON && is_whole(frame)))
 			return frame->seen;
 	}
 	return 0;
@@ -133,19 +96,17 @@ static void put_double_quotes(const char *from, size_t bytes, char *to)
 	*to = 0;
 }
 
-/* A NUL within makes no JSON. */
-static char *copy(const struct frame *frame, size_t bytes)
+/* What begins with a question mark is no JSON. */
+static char *copy(const struct frame *frame, size_t bytes, bool stray)
 {
-	char *text = calloc(1, (frame->single ? 2 : 1) * bytes + 1);
-	size_t i;
+	char *text = calloc(1, (frame->single ? 2 : 1) * bytes + 2);
 
-	if (text && frame->single)
+	if (text && stray)
+		*text = '?';
+	else if (text && frame->single)
 		put_double_quotes(frame->buf, bytes, text);
 	else if (text)
 		memcpy(text, frame->buf, bytes);
-	for (i = 0; text && i < bytes; i++)
-		if (!frame->buf[i])
-			text[i] = '?', text[0] = '?';
 	return text;
 }
 
@@ -153,15 +114,16 @@ char *frame_next(struct frame *frame, const char **bad)
 {
 	size_t bytes;
 	char *text;
+	bool stray;
 
-	if (!frame->seen)
-		drop_blanks(frame);
-	bytes = find_end(frame);
-	*bad = frame->depth > FRAME_DEPTH ? "JSON nesting depth limit exceeded" :
+	if (!frame->seen && frame->used)
+		drop(frame, lexer_skip(&frame->lexer, frame->buf, frame->used));
+	bytes = find_end(frame, &stray);
+	*bad = is_too_deep(frame) ? "JSON nesting depth limit exceeded" :
 	       frame->marks >= FRAME_MARKS ? "JSON token count limit exceeded" : NULL;
 	if (!bytes || *bad)
 		return NULL;
-	text = copy(frame, bytes);
+	text = copy(frame, bytes, stray);
 	if (!text)
 		*bad = "no memory";
 	drop(frame, bytes);
