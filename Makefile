@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 B := $(CURDIR)/build
 KB := $(B)/kmod/$(KVER)
 
-.PHONY: help deps all modules userspace install check check-debug check-matrix check-qemu-patch demo bench bench-link bench-capture clean
+.PHONY: help deps all modules userspace install check check-debug check-matrix check-qemu-patch check-qtest demo bench bench-link bench-capture clean
 
 help:
 	@echo 'make deps       install what is missing to build and test (Debian, root)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make check-debug the in-host tests and failing allocations on a debug kernel'
 	@echo 'make check-matrix scenarios on 6.1 and 6.12 with QEMU 7.2 and 10.0, and across (ONLY=REGEX)'
 	@echo 'make check-qemu-patch migrations by a QEMU with the patches of userspace/qemu: SERIES="7.2 10.0"'
+	@echo 'make check-qtest QEMU'\''s own tests through vmfastmig monitor: SERIES="7.2 10.0"'
 	@echo 'make install    daemon, command, man pages, unit: PREFIX, DESTDIR (module: DKMS)'
 	@echo 'make bench      QEMU'\''s migrations and ours, in turn: QUICK=1, N=5, KINDS, WORKLOADS, JSON=path'
 	@echo 'make bench-link what a migration costs on the rig: N=3, JSON=path'
@@ -51,6 +52,9 @@ check-matrix: deps
 
 check-qemu-patch: deps
 	@KVER=$(KVER) SERIES="$(SERIES)" tests/run qemu-patch
+
+check-qtest: deps
+	@SERIES="$(SERIES)" tests/run qtest
 
 demo: deps
 	@KVER=$(KVER) tests/demo
