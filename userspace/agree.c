@@ -48,6 +48,8 @@ int source_connect(struct source *source, struct fault *fault)
 	    guest_read(&source->guest, &source->qmp, fault) ||
 	    door_open(&source->door, fault))
 		return -1;
+	if (!source->options.force)
+		guest_read_nested(&source->guest, &source->qmp, "/proc/cpuinfo");
 	source->was_running = !strcmp(guest_text(&source->guest, "status"), "running");
 	job_set(source->job, "guest", json_string(guest_text(&source->guest, "name")));
 	return source_call_peer(source, fault);

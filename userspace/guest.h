@@ -23,7 +23,7 @@ struct guest {
 	/*
 	 * {"name","uuid","status","qemu":[major,minor,micro],"machine","cpu","cpu_features","arch",
 	 *  "ram_bytes","regions":[{"id","bytes"}],"foreign":[{"id","type","why"}],
-	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"machines"?,"piped"?,"libvirt"?,
+	 *  "disks":[{"device","file","bytes"}],"blockers":[text],"machines"?,"nested"?,"piped"?,"libvirt"?,
 	 *  "virtio":[{"path","name","taken":[feature],"offered":[feature],"nameless"}]}
 	 * "machines": the names of all machines that its QEMU has.
 	 * "piped": its QEMU began the migration itself, and sends all RAM. "libvirt": the
@@ -50,6 +50,11 @@ void guest_add_backend(struct guest *guest, const struct guest_backend *backend)
 int guest_read(struct guest *guest, struct qmp *qmp, struct fault *fault);
 /* Adds "virtio" (virtio.c). */
 void guest_read_virtio(struct guest *guest, struct qmp *qmp);
+/*
+ * Adds "nested": how many vCPUs are in a guest that the guest runs, and so have pages held
+ * by KVM; 0 where /proc/cpuinfo, which @cpuinfo is, tells of a processor without that.
+ */
+void guest_read_nested(struct guest *guest, struct qmp *qmp, const char *cpuinfo);
 /* Adds "machines". */
 int guest_read_machines(struct guest *guest, struct qmp *qmp, struct fault *fault);
 void guest_free(struct guest *guest);

@@ -74,6 +74,17 @@ static void check_migration(json_t *checks, const json_t *facts)
 		    is);
 }
 
+static void check_nested(json_t *checks, const json_t *facts)
+{
+	int within = json_integer_value(json_object_get(facts, "nested"));
+
+	if (within > 0)
+		add(checks, "nested", false,
+		    "pause the guests that it runs; or try, with force: the final round fails after 2 s unless they happen to be out of them",
+		    "source: %d vCPU(s) are in guests that the guest runs, and KVM on Intel holds pages of it for as long",
+		    within);
+}
+
 static void check_source(json_t *checks, const json_t *facts)
 {
 	json_t *blockers = json_object_get(facts, "blockers"), *reason;
@@ -89,6 +100,7 @@ static void check_source(json_t *checks, const json_t *facts)
 		    json_string_value(reason) ?: "?");
 	if (!json_array_size(blockers))
 		add(checks, "blockers", true, NULL, "source: no device blocks migration");
+	check_nested(checks, facts);
 }
 
 /* What QEMU has libvirt has looked at, or will. */

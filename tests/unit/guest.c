@@ -8,6 +8,7 @@
 #include "preflight.h"
 #include "qemu.h"
 #include "scratch.h"
+#include "script.h"
 #include "tap.h"
 
 static struct guest guest;
@@ -58,6 +59,57 @@ static void no_name(void)
 
 	CHECK_TEXT(guest_text(&guest, "name"), "");
 	end(pid);
+}
+
+static unsigned int asked;
+
+/* One vCPU of three is in a guest, and only the second time it is asked. */
+static void tells_nested(int fd, void *arg)
+{
+	json_t *request;
+
+	script_greet(fd);
+	while ((request = script_hear(fd))) {
+		char text[400];
+
+		CHECK_TEXT(json_string_value(json_object_get(request, "execute")), "query-stats");
+		snprintf(text, sizeof(text), "{\"return\":[{\"stats\":[{\"name\":\"guest_mode\",\"value\":0}]},"
+			 "{\"stats\":[{\"name\":\"nested_run\",\"value\":7},{\"name\":\"guest_mode\",\"value\":%s}]},"
+			 "{\"stats\":7}],\"id\":%d}\r\n", ++asked < 2 ? "0" : (const char *)arg,
+			 (int)json_integer_value(json_object_get(request, "id")));
+		json_decref(request);
+		script_say(fd, text);
+	}
+}
+
+static int read_nested(const char *vendor, const char *value)
+{
+	FILE *cpuinfo = fopen(scratch_path("cpuinfo"), "w");
+	struct script script;
+	int within;
+
+	fprintf(cpuinfo, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: 6\n", vendor);
+	fclose(cpuinfo);
+	asked = 0;
+	guest_init(&guest);
+	script_start(&script, scratch_path("qmp"), tells_nested, (void *)value);
+	if (qmp_open(&qmp, scratch_path("qmp"), &fault))
+		tap_give_up(fault.text);
+	guest_read_nested(&guest, &qmp, scratch_path("cpuinfo"));
+	within = json_integer_value(json_object_get(guest.facts, "nested"));
+	guest_free(&guest);
+	qmp_close(&qmp);
+	script_end(&script);
+	return within;
+}
+
+static void nested(void)
+{
+	CHECK(read_nested("GenuineIntel", "1") == 1 && asked == 2);
+	CHECK(read_nested("GenuineIntel", "true") == 1);
+	CHECK(read_nested("GenuineIntel", "false") == 0 && asked > 2);
+	CHECK(read_nested("GenuineIntel", "\"1\"") == 0);
+	CHECK(read_nested("AuthenticAMD", "1") == 0 && !asked);
 }
 
 static const char *why_foreign(const char *id)
@@ -296,6 +348,7 @@ int main(void)
 		{ "RAM elsewhere", foreign_ram },
 		{ "settings of a migration, and back", settings },
 		{ "settings that users made", settings_of_users },
+		{ "guests that it runs", nested },
 		{ "the machines of a QEMU", machines },
 		{ "status", status },
 		{ "virtio devices", virtio },

@@ -181,6 +181,11 @@ static void source_migrated_before(void)
 	}
 }
 
+static void nested(void)
+{
+	source_refuses("nested", json_integer(2), "nested", "2 vCPU(s)", "force");
+}
+
 static void blockers(void)
 {
 	source_refuses("blockers", json_pack("[s]", "device v0 is a VFIO device: unplug it"),
@@ -570,6 +575,7 @@ int main(void)
 		{ "source's state", source_state },
 		{ "source migrates already", source_migrates },
 		{ "source's earlier migrations", source_migrated_before },
+		{ "guests of the guest", nested },
 		{ "blockers", blockers },
 		{ "every blocker is told", every_blocker_is_told },
 		{ "a domain of libvirt's", libvirt },
