@@ -23,6 +23,7 @@
 
 #define PIN_WAIT_MS		5000
 #define PROGRESS_NS		(200 * NSEC_PER_MSEC)
+#define HELD_NS			(2000 * NSEC_PER_MSEC)
 #define LOOK_BLOCKS		64	/* looked at ahead, at a time */
 #define PACE_SLACK_NS		(2 * NSEC_PER_MSEC)
 
@@ -397,23 +398,30 @@ void vmfm_precopy_round(struct vmfm_session *session)
 
 /*
  * The guest is stopped and QEMU has drained: whatever still writes lets go of
- * its reference soon, or is nothing we know of.
+ * its reference soon, or is nothing we know of. When nothing but such pages has
+ * been left for a while there is nothing to wait for, and a guest stands still.
  */
 void vmfm_precopy_final(struct vmfm_session *session)
 {
 	struct vmfm_round round = { .number = ++session->rounds, .final = true };
-	u64 start_ns = ktime_get_ns();
+	u64 start_ns = ktime_get_ns(), held_ns = start_ns, now_ns;
 	u64 deadline_ns = start_ns + (u64)session->final_timeout_ms * NSEC_PER_MSEC;
 
 	for (;;) {
+		u64 kept = round.kept_pages, left;
+
 		if (run_pass(session, &round))
 			return;
-		if (!dirty_pages(session))
+		left = dirty_pages(session);
+		if (!left)
 			break;
-		if (ktime_get_ns() > deadline_ns) {
+		now_ns = ktime_get_ns();
+		if (round.kept_pages - kept != left)
+			held_ns = now_ns;
+		if (now_ns > deadline_ns || now_ns - held_ns > HELD_NS) {
 			vmfm_session_fail(session, -ETIMEDOUT,
-				"%llu pages still referenced or written %u ms after the guest stopped: by I/O that does not end, or by KVM for a guest that runs guests",
-				dirty_pages(session), session->final_timeout_ms);
+				"%llu pages still referenced or written %llu ms after the guest stopped: by I/O that does not end, or by KVM for a guest that runs guests",
+				left, div_u64(now_ns - start_ns, NSEC_PER_MSEC));
 			return;
 		}
 		if (vmfm_xport_round(session->xport, round.number))
