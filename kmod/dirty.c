@@ -26,6 +26,9 @@
  * the invalidate lock from removing the pages to marking them, and the take
  * holds it shared.
  *
+ * Memory failure. A marked page that is lost, or on its way to be, cannot be
+ * taken, and is told: nobody reads it. One that is not marked was sent before.
+ *
  * Huge pages. A write fault on an empty PMD marks one page and would then map
  * all 2 MiB writable. vmfm_dirty_prepare_fault() installs the page table first,
  * so that only 4 KiB are. Where that was not done (the fault began before
@@ -46,6 +49,7 @@
 #include "compat/compat.h"
 #include "dirty.h"
 #include "fs.h"
+#include "lost.h"
 #include "mapping.h"
 #include "marks.h"
 #include "pace.h"
@@ -483,10 +487,13 @@ static void lock_folios(struct vmfm_block *block)
 				block->locked[block->folios++] = folio;
 		}
 		block->folio[i] = folio;
-		if (!folio) {
-			__clear_bit(i, block->taken);
+		if (folio && !PageHWPoison(folio_file_page(folio, index)))
+			continue;
+		__clear_bit(i, block->taken);
+		if (folio || vmfm_lost(block->region, index))
+			block->lost = index;
+		else
 			__set_bit(i, block->holes);
-		}
 	}
 }
 
@@ -609,13 +616,14 @@ void vmfm_block_take(struct vmfm_block *block, struct vmfm_region *region, pgoff
 	block->first = first;
 	block->folios = 0;
 	block->kept = 0;
+	block->lost = VMFM_NONE_LOST;
 	block->protect_ns = 0;
 	bitmap_zero(block->holes, VMFM_BLOCK_PAGES);
 
 	filemap_invalidate_lock_shared(mapping);
 	marks = vmfm_marks_take(dirty->marks, first, block->taken);
 	lock_folios(block);
-	if (block->folios) {
+	if (block->folios && block->lost == VMFM_NONE_LOST) {
 		protect(dirty, block);
 		keep_referenced(dirty, block);
 	}

@@ -28,6 +28,7 @@ struct vmfm_block {
 	DECLARE_BITMAP(taken, VMFM_BLOCK_PAGES);	/* present, to be sent */
 	DECLARE_BITMAP(holes, VMFM_BLOCK_PAGES);	/* taken, and not present: zero */
 	unsigned int kept;			/* left marked by the reference rule, not taken */
+	pgoff_t lost;				/* a marked page that memory failure took */
 	u64 protect_ns;
 	unsigned int folios;
 	struct folio *folio[VMFM_BLOCK_PAGES];	/* of page i, referenced once each */

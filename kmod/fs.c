@@ -14,6 +14,7 @@
 
 #include "compat/compat.h"
 #include "fs.h"
+#include "lost.h"
 #include "mapping.h"
 #include "uapi/linux/vmfastmig.h"
 
@@ -121,7 +122,9 @@ static int set_size(struct inode *inode, loff_t size)
 		return err;
 
 	filemap_invalidate_lock(inode->i_mapping);
+	vmfm_lost_split(region, DIV_ROUND_UP(size, PAGE_SIZE), ULONG_MAX);
 	truncate_setsize(inode, size);
+	vmfm_lost_forget(region, DIV_ROUND_UP(size, PAGE_SIZE), ULONG_MAX);
 	vmfm_region_recount(region);
 	filemap_invalidate_unlock(inode->i_mapping);
 	return 0;
@@ -242,6 +245,7 @@ static struct inode *alloc_inode(struct super_block *sb)
 	atomic_set(&region->reading_maps, 0);
 	atomic_set(&region->reading_maps_ever, 0);
 	atomic_long_set(&region->charged_pages, 0);
+	xa_init(&region->lost);
 	INIT_LIST_HEAD(&region->node);
 	spin_lock_init(&region->waits_lock);
 	INIT_LIST_HEAD(&region->waits);
@@ -260,8 +264,10 @@ static void evict_inode(struct inode *inode)
 	mutex_lock(&vmfm_regions_lock);
 	list_del_init(&region->node);
 	mutex_unlock(&vmfm_regions_lock);
+	vmfm_lost_split(region, 0, ULONG_MAX);
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	xa_destroy(&region->lost);
 	vmfm_region_uncharge(region, atomic_long_read(&region->charged_pages));
 }
 

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/xarray.h>
 
 struct vmfm_dirty;
 struct vmfm_session;
@@ -33,6 +34,7 @@ struct vmfm_region {
 	atomic_t reading_maps;		/* mappings that cannot write to the file: mapping.c */
 	atomic_t reading_maps_ever;	/* counts up, behind the one before */
 	atomic_long_t charged_pages;	/* of the mount's quota */
+	struct xarray lost;		/* pages that memory failure took: lost.c */
 	struct list_head node;		/* in vmfm_regions */
 };
 

@@ -7,7 +7,9 @@
  * of it is punched.
  *
  * Pages enter the page cache with the invalidate lock held shared, and leave it
- * with the lock held exclusively, so that counting what left is exact.
+ * with the lock held exclusively, so that counting what left is exact. Memory
+ * failure alone takes single pages out without it. Such a page is no hole: it is
+ * lost until it is punched, keeps its quota, and gives SIGBUS to who touches it.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -20,6 +22,7 @@
 #include "compat/compat.h"
 #include "dirty.h"
 #include "fs.h"
+#include "lost.h"
 #include "mapping.h"
 
 unsigned int vmfm_huge = 1;
@@ -36,15 +39,26 @@ static void clear_folio(struct folio *folio)
 	}
 }
 
-/* A new folio of that order holding @index, in the page cache and locked. */
+static bool any_lost(struct vmfm_region *region, pgoff_t first, long pages)
+{
+	return vmfm_lost_next(region, first, first + pages) != VMFM_NONE_LOST;
+}
+
+/*
+ * A new folio of that order holding @index, in the page cache and locked. Not where
+ * a page is lost; also when that happens meanwhile: nobody maps it before we look.
+ */
 static struct folio *add_folio(struct vmfm_region *region, pgoff_t index,
 			       unsigned int order, gfp_t gfp)
 {
 	struct address_space *mapping = region->inode.i_mapping;
 	long pages = 1L << order;
+	pgoff_t first = round_down(index, pages);
 	struct folio *folio;
 	int err;
 
+	if (any_lost(region, first, pages))
+		return ERR_PTR(-EHWPOISON);
 	err = vmfm_region_charge(region, pages);
 	if (err)
 		return ERR_PTR(err);
@@ -55,14 +69,21 @@ static struct folio *add_folio(struct vmfm_region *region, pgoff_t index,
 	}
 	clear_folio(folio);
 	folio_mark_uptodate(folio);
-	err = filemap_add_folio(mapping, folio, round_down(index, pages), gfp);
-	if (err) {
-		folio_put(folio);
-		goto uncharge;
+	err = filemap_add_folio(mapping, folio, first, gfp);
+	if (err)
+		goto put;
+	if (any_lost(region, first, pages)) {
+		err = -EHWPOISON;
+		goto remove;
 	}
 	folio_mark_dirty(folio);
 	return folio;
 
+remove:
+	vmfm_remove_folio(mapping, folio);
+	folio_unlock(folio);
+put:
+	folio_put(folio);
 uncharge:
 	vmfm_region_uncharge(region, pages);
 	return ERR_PTR(err);
@@ -143,7 +164,9 @@ void vmfm_region_discard(struct vmfm_region *region)
 
 	filemap_invalidate_lock(mapping);
 	unmap_mapping_pages(mapping, 0, 0, false);
+	vmfm_lost_split(region, 0, ULONG_MAX);
 	truncate_inode_pages(mapping, 0);
+	vmfm_lost_forget(region, 0, ULONG_MAX);
 	vmfm_region_recount(region);
 	filemap_invalidate_unlock(mapping);
 }
@@ -171,7 +194,14 @@ unsigned long vmfm_region_huge_pages(struct vmfm_region *region)
 
 static vm_fault_t fault_error(long err)
 {
-	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	switch (err) {
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	case -EHWPOISON:
+		return VM_FAULT_HWPOISON;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
 }
 
 static vm_fault_t region_fault(struct vm_fault *vmf)
@@ -298,6 +328,24 @@ static int region_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 /* For diagnosis: holes read as zeros and stay holes. */
+static ssize_t read_page(struct vmfm_region *region, struct iov_iter *to, pgoff_t index,
+			size_t offset, size_t want)
+{
+	struct folio *folio = vmfm_find_folio(region->inode.i_mapping, index);
+	struct page *page = folio ? folio_file_page(folio, index) : NULL;
+	ssize_t got;
+
+	if (page && !PageHWPoison(page))
+		got = copy_page_to_iter(page, offset, want, to);
+	else if (page || vmfm_lost(region, index))
+		got = -EIO;
+	else
+		got = iov_iter_zero(min(want, iov_iter_count(to)), to);
+	if (folio)
+		folio_put(folio);
+	return got;
+}
+
 static ssize_t region_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -306,18 +354,11 @@ static ssize_t region_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	while (iov_iter_count(to) && iocb->ki_pos < i_size_read(inode)) {
 		size_t offset = offset_in_page(iocb->ki_pos);
 		size_t want = min_t(u64, PAGE_SIZE - offset, i_size_read(inode) - iocb->ki_pos);
-		pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
-		struct folio *folio = vmfm_find_folio(inode->i_mapping, index);
-		size_t got;
+		ssize_t got = read_page(vmfm_region(inode), to, iocb->ki_pos >> PAGE_SHIFT,
+					offset, want);
 
-		if (folio) {
-			got = copy_page_to_iter(folio_file_page(folio, index), offset, want, to);
-			folio_put(folio);
-		} else {
-			got = iov_iter_zero(min(want, iov_iter_count(to)), to);
-		}
-		if (!got)
-			return done ? done : -EFAULT;
+		if (got <= 0)
+			return done ?: got ?: -EFAULT;
 		iocb->ki_pos += got;
 		done += got;
 		if (fatal_signal_pending(current))
@@ -362,7 +403,9 @@ static long punch_hole(struct vmfm_region *region, loff_t start, loff_t end)
 	if (READ_ONCE(region->sink)) {
 		err = -EBUSY;	/* the pages have keys */
 	} else {
+		vmfm_lost_split(region, DIV_ROUND_UP(start, PAGE_SIZE), end >> PAGE_SHIFT);
 		truncate_pagecache_range(inode, start, end - 1);
+		vmfm_lost_forget(region, DIV_ROUND_UP(start, PAGE_SIZE), end >> PAGE_SHIFT);
 		vmfm_dirty_mark_range(region, first, DIV_ROUND_UP(end, PAGE_SIZE) - first);
 		vmfm_region_recount(region);
 	}
@@ -422,7 +465,21 @@ static int region_migrate_folio(struct address_space *mapping, struct folio *dst
 	return -EBUSY;
 }
 
+/*
+ * Memory failure took the folio, which is locked and mapped nowhere any more; the kernel
+ * split it off a huge one before. It expects it gone from here, or kills QEMU instead
+ * of letting the guest hear of it.
+ */
+static int region_error_remove(struct address_space *mapping, vmfm_error_page *victim)
+{
+	struct folio *folio = vmfm_error_folio(victim);
+	int err = vmfm_lost_add(vmfm_region(mapping->host), folio->index);
+
+	return err ?: vmfm_remove_folio(mapping, folio);
+}
+
 const struct address_space_operations vmfm_aops = {
 	.dirty_folio = noop_dirty_folio,
+	.vmfm_error_remove = region_error_remove,
 	.migrate_folio = region_migrate_folio,
 };

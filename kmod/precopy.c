@@ -17,6 +17,7 @@
 #include "compat/compat.h"
 #include "dirty.h"
 #include "fs.h"
+#include "lost.h"
 #include "session.h"
 #include "trace.h"
 #include "xport.h"
@@ -275,6 +276,18 @@ static void count_block(struct pass *pass, unsigned int pages, unsigned int hole
 	session->kept_pages += session->block->kept;
 }
 
+/*
+ * Zeros in its place would be a guest that reads wrong data. Here it goes on as it
+ * does on any host: without the page, and told so.
+ */
+static int fail_lost(struct vmfm_session *session, unsigned int region, pgoff_t page)
+{
+	vmfm_session_fail(session, -EHWPOISON,
+			  "region %s: memory failure took the page at %#llx: there is nothing to send",
+			  session->region[region].name, (u64)page << PAGE_SHIFT);
+	return -EHWPOISON;
+}
+
 static int ship_block(struct pass *pass, const struct walk *now)
 {
 	struct vmfm_session *session = pass->session;
@@ -283,6 +296,10 @@ static int ship_block(struct pass *pass, const struct walk *now)
 	int err;
 
 	vmfm_block_take(block, session->region[now->region].file, now->page);
+	if (block->lost != VMFM_NONE_LOST) {
+		vmfm_block_put(block);
+		return fail_lost(session, now->region, block->lost);
+	}
 	holes = bitmap_weight(block->holes, VMFM_BLOCK_PAGES);
 	if (session->find_zeros)
 		take_out_zeros(pass);
@@ -361,6 +378,7 @@ void vmfm_precopy_start(struct vmfm_session *session)
 {
 	unsigned long pinned = 0;
 	unsigned int i;
+	pgoff_t lost;
 	int err;
 
 	if (vmfm_xport_connect(session))
@@ -380,6 +398,12 @@ void vmfm_precopy_start(struct vmfm_session *session)
 					  region->name, err);
 		if (err)
 			return;
+		/* What is lost from now on was marked. */
+		lost = vmfm_lost_next(region->file, 0, region->pages);
+		if (lost != VMFM_NONE_LOST) {
+			fail_lost(session, i, lost);
+			return;
+		}
 	}
 	vmfm_session_move(session, VMFM_STATE_READY);
 }

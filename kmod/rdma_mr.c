@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "fs.h"
+#include "lost.h"
 #include "mapping.h"
 #include "rdma.h"
 #include "trace.h"
@@ -334,6 +335,29 @@ static int on_round(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	return vmfm_send(xport, &ack, NULL);
 }
 
+/*
+ * Whether memory failure left alone what was received. A huge folio is not split
+ * while a chunk refers to it; it has a flag. Other pages leave the page cache.
+ */
+static bool all_there(struct vmfm_xport *xport)
+{
+	struct vmfm_session *session = xport->session;
+	struct scatterlist *entry;
+	struct vmfm_chunk *chunk;
+	unsigned long at;
+	unsigned int i, j;
+
+	for (i = 0; i < session->regions; i++) {
+		xa_for_each(&xport->chunks[i], at, chunk)
+			for_each_sg(chunk->sg.sgl, entry, chunk->sg.nents, j)
+				if (vmfm_folio_poisoned(page_folio(sg_page(entry))))
+					return false;
+		if (vmfm_lost_next(session->region[i].file, 0, ULONG_MAX) != VMFM_NONE_LOST)
+			return false;
+	}
+	return true;
+}
+
 static int on_done(struct vmfm_xport *xport)
 {
 	struct vmfm_msg ack = { .type = cpu_to_le16(VMFM_MSG_DONE_ACK) };
@@ -343,6 +367,8 @@ static int on_done(struct vmfm_xport *xport)
 	vmfm_send_wait_all(xport);
 	if (vmfm_session_failed(xport->session))
 		return xport->session->error;
+	if (!all_there(xport))
+		return refuse(xport, -EHWPOISON, "memory failure took a page that was received");
 	WRITE_ONCE(xport->done, true);	/* the source may end the connection on our word */
 	vmfm_sink_free_chunks(xport);
 	err = vmfm_send(xport, &ack, NULL);

@@ -12,6 +12,7 @@
 
 #include "compat/compat.h"
 #include "fs.h"
+#include "lost.h"
 #include "session.h"
 #include "trace.h"
 #include "xport.h"
@@ -283,7 +284,8 @@ static int empty_region(struct vmfm_session_region *region, bool discard,
 {
 	if (discard) {
 		vmfm_region_discard(region->file);
-	} else if (region->file->inode.i_mapping->nrpages) {
+	} else if (region->file->inode.i_mapping->nrpages ||
+		   vmfm_lost_next(region->file, 0, ULONG_MAX) != VMFM_NONE_LOST) {
 		VMFM_ERR_MSG(extack, "region %s: holds pages", region->name);
 		return -ENOTEMPTY;
 	}

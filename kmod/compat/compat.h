@@ -106,6 +106,19 @@ static inline void vmfm_vma_start_write(struct vm_area_struct *vma)
 #define VMFM_GET_POLICY_ARGS unsigned long addr
 #endif
 
+/* 6.8: memory failure hands its victim over as a folio. */
+#ifdef VMFM_HAVE_ERROR_REMOVE_FOLIO
+#define vmfm_error_remove error_remove_folio
+#define vmfm_error_page struct folio
+#define vmfm_error_folio(victim) (victim)
+#define vmfm_remove_folio(mapping, folio) generic_error_remove_folio(mapping, folio)
+#else
+#define vmfm_error_remove error_remove_page
+#define vmfm_error_page struct page
+#define vmfm_error_folio(victim) page_folio(victim)
+#define vmfm_remove_folio(mapping, folio) generic_error_remove_page(mapping, &(folio)->page)
+#endif
+
 /* Empties this CPU's batches of pages on their way to the LRU lists. */
 static inline void vmfm_lru_drain_cpu(void)
 {
