@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -40,4 +41,17 @@ char *region_map(int fd, size_t size)
 	if (at != MAP_FAILED)
 		madvise(at, size, MADV_HUGEPAGE);
 	return at;
+}
+
+unsigned long region_differences(int fd, int other, size_t from, size_t to)
+{
+	unsigned long pages = 0;
+	char a[PAGE], b[PAGE];
+	size_t at;
+
+	for (at = from; at < to; at += PAGE)
+		if (pread(fd, a, PAGE, at) != (ssize_t)PAGE ||
+		    pread(other, b, PAGE, at) != (ssize_t)PAGE || memcmp(a, b, PAGE))
+			pages++;
+	return pages;
 }

@@ -9,5 +9,7 @@
 int region_file(const char *name, size_t size);
 /* Aligned for huge pages, and they are wanted; MAP_FAILED with errno. */
 char *region_map(int fd, size_t size);
+/* Pages from @from up to @to that are not the same in both files, or cannot be read. */
+unsigned long region_differences(int fd, int other, size_t from, size_t to);
 
 #endif

@@ -277,16 +277,7 @@ static void final(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
 
 static unsigned long differences_in(FIXTURE_DATA(rounds) *self, int region, size_t from, size_t to)
 {
-	unsigned long pages = 0;
-	char a[PAGE], b[PAGE];
-	size_t at;
-
-	for (at = from; at < to; at += PAGE)
-		if (pread(self->fd[region], a, PAGE, at) != (ssize_t)PAGE ||
-		    pread(self->sink_fd[region], b, PAGE, at) != (ssize_t)PAGE ||
-		    memcmp(a, b, PAGE))
-			pages++;
-	return pages;
+	return region_differences(self->fd[region], self->sink_fd[region], from, to);
 }
 
 static unsigned long differences(FIXTURE_DATA(rounds) *self)
