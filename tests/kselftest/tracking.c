@@ -81,7 +81,7 @@ static void command(struct tracking *tracking, int id, int cmd, const char *what
 		     tracking->door.error);
 }
 
-void tracking_start(struct tracking *tracking)
+void tracking_sessions(struct tracking *tracking)
 {
 	const char *text = getenv("VMFM_ADDR");
 	struct sockaddr_in addr = { .sin_family = AF_INET };
@@ -91,6 +91,11 @@ void tracking_start(struct tracking *tracking)
 	open_door(&tracking->door);
 	tracking->sink = make_session(tracking, &tracking->spec, VMFM_ROLE_SINK, &addr);
 	tracking->source = make_session(tracking, &tracking->spec, VMFM_ROLE_SOURCE, &addr);
+}
+
+void tracking_start(struct tracking *tracking)
+{
+	tracking_sessions(tracking);
 	command(tracking, tracking->source, VMFM_CMD_SESSION_START, "start");
 	await(tracking, tracking->source, VMFM_STATE_READY, "start");
 }
@@ -101,6 +106,14 @@ void tracking_round(struct tracking *tracking, struct door_stats *stats)
 	await(tracking, tracking->source, VMFM_STATE_READY, "round");
 	if (door_get(&tracking->door, tracking->source, stats))
 		errx(1, "no statistics of session %d", tracking->source);
+}
+
+int tracking_fails(struct tracking *tracking, int cmd)
+{
+	int done = cmd == VMFM_CMD_SESSION_FINAL ? VMFM_STATE_DONE : VMFM_STATE_READY;
+
+	command(tracking, tracking->source, cmd, "what is to fail");
+	return door_wait(&tracking->door, tracking->source, done, WAIT_MS);
 }
 
 void tracking_final(struct tracking *tracking)

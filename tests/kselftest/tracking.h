@@ -24,8 +24,15 @@ struct tracking {
  * at @path, or a new one.
  */
 int tracking_add(struct tracking *tracking, const char *path, size_t bytes);
+/* Makes the sessions, and has the source start. */
 void tracking_start(struct tracking *tracking);
+void tracking_sessions(struct tracking *tracking);
 void tracking_round(struct tracking *tracking, struct door_stats *stats);
+/*
+ * Start, a round or the final one of the source. Answers the error that it failed with,
+ * whose text is in door.error; or 0.
+ */
+int tracking_fails(struct tracking *tracking, int cmd);
 /* The last round; returns when the sink has all. */
 void tracking_final(struct tracking *tracking);
 void tracking_end(struct tracking *tracking);
