@@ -65,6 +65,8 @@ void vmfm_region_put(struct vmfm_region *region);
 
 /* Makes @session the owner. -EBUSY when there is one already. */
 int vmfm_region_claim(struct vmfm_region *region, struct vmfm_session *session, bool sink);
+/* It is a sink's still, but no key reaches its pages any more. */
+void vmfm_region_arrived(struct vmfm_region *region);
 void vmfm_region_release(struct vmfm_region *region);
 
 int vmfm_fs_register(void);

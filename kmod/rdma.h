@@ -92,7 +92,8 @@ void vmfm_xport_free(struct vmfm_xport *xport);
 /* rdma_io.c */
 void vmfm_read_inbox(struct work_struct *work);
 int vmfm_qp_create(struct vmfm_xport *xport);
-void vmfm_qp_destroy(struct vmfm_xport *xport);	/* no completion comes after it */
+void vmfm_qp_end(struct vmfm_xport *xport);	/* no completion comes after it, no write */
+void vmfm_qp_destroy(struct vmfm_xport *xport);	/* and all that belongs to it */
 int vmfm_post(struct vmfm_xport *xport, struct ib_send_wr *wr, unsigned int slots);
 /* Behind @first (may be NULL), in the same post. */
 int vmfm_send(struct vmfm_xport *xport, struct vmfm_msg *msg, struct ib_send_wr *first);

@@ -536,25 +536,30 @@ static void free_batches(struct vmfm_xport *xport)
 	}
 }
 
+void vmfm_qp_end(struct vmfm_xport *xport)
+{
+	if (!xport->qp)
+		return;
+	ib_drain_qp(xport->id->qp);
+	/* The sink's inbox itself comes here when all is done. */
+	if (current_work() != &xport->inbox_work)
+		cancel_work_sync(&xport->inbox_work);
+	rdma_destroy_qp(xport->id);
+	xport->qp = false;
+}
+
 void vmfm_qp_destroy(struct vmfm_xport *xport)
 {
 	if (!xport->pd)
 		return;
-	if (xport->qp) {
-		ib_drain_qp(xport->id->qp);
-		/* The sink's inbox itself comes here when all is done. */
-		if (current_work() != &xport->inbox_work)
-			cancel_work_sync(&xport->inbox_work);
-		rdma_destroy_qp(xport->id);
-		xport->qp = false;
-	}
+	vmfm_qp_end(xport);
 	free_batches(xport);
 	unmap_rx(xport);
 	if (xport->send_cq)
 		ib_free_cq(xport->send_cq);
 	if (xport->recv_cq)
 		ib_free_cq(xport->recv_cq);
-	/* Keys are the domain's: the sink frees its own before, see rdma_mr.c. */
+	/* Keys are the domain's. */
 	vmfm_sink_free_chunks(xport);
 	ib_dealloc_pd(xport->pd);
 	xport->pd = NULL;

@@ -117,6 +117,24 @@ static int get_pages(struct vmfm_region *file, pgoff_t page, unsigned int pages,
 	}
 }
 
+/*
+ * Where the device cannot reach the pages and the kernel has it write elsewhere:
+ * what arrives would come to be in them only when they are unmapped.
+ */
+static bool is_bounced(struct vmfm_chunk *chunk)
+{
+	struct ib_device *device = chunk->xport->pd->device;
+	struct scatterlist *entry;
+	int i;
+
+	if (ib_uses_virt_dma(device))
+		return false;
+	for_each_sg(chunk->sg.sgl, entry, chunk->mapped, i)
+		if (dma_need_sync(device->dma_device, sg_dma_address(entry)))
+			return true;
+	return false;
+}
+
 static int register_pages(struct vmfm_chunk *chunk, pgoff_t page, unsigned int pages)
 {
 	struct vmfm_xport *xport = chunk->xport;
@@ -134,6 +152,8 @@ static int register_pages(struct vmfm_chunk *chunk, pgoff_t page, unsigned int p
 				      DMA_FROM_DEVICE);
 	if (!chunk->mapped)
 		return -ENOMEM;
+	if (is_bounced(chunk))
+		return -EOPNOTSUPP;
 	mapped = ib_map_mr_sg(chunk->mr, chunk->sg.sgl, chunk->mapped, NULL, PAGE_SIZE);
 	if (mapped != chunk->mapped || chunk->mr->length != (u64)pages * PAGE_SIZE)
 		return -EIO;
@@ -337,48 +357,56 @@ static int on_round(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 
 /*
  * Whether memory failure left alone what was received. A huge folio is not split
- * while a chunk refers to it; it has a flag. Other pages leave the page cache.
+ * while a chunk refers to it; it has a flag, and it is the chunk's first. Other pages
+ * leave the page cache.
  */
 static bool all_there(struct vmfm_xport *xport)
 {
 	struct vmfm_session *session = xport->session;
-	struct scatterlist *entry;
 	struct vmfm_chunk *chunk;
 	unsigned long at;
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; i < session->regions; i++) {
 		xa_for_each(&xport->chunks[i], at, chunk)
-			for_each_sg(chunk->sg.sgl, entry, chunk->sg.nents, j)
-				if (vmfm_folio_poisoned(page_folio(sg_page(entry))))
-					return false;
+			if (vmfm_folio_poisoned(page_folio(sg_page(chunk->sg.sgl))))
+				return false;
 		if (vmfm_lost_next(session->region[i].file, 0, ULONG_MAX) != VMFM_NONE_LOST)
 			return false;
 	}
 	return true;
 }
 
+/*
+ * The guest stands still until the session is DONE. By then the queue pair is gone,
+ * the only one of the keys' domain: they are of no use to anyone. That many are taken
+ * back while the guest runs; each is a command to the device.
+ */
 static int on_done(struct vmfm_xport *xport)
 {
 	struct vmfm_msg ack = { .type = cpu_to_le16(VMFM_MSG_DONE_ACK) };
+	struct vmfm_session *session = xport->session;
+	unsigned int i;
 	int err;
 
 	/* Every registration has completed: the keys can go. */
 	vmfm_send_wait_all(xport);
-	if (vmfm_session_failed(xport->session))
-		return xport->session->error;
+	if (vmfm_session_failed(session))
+		return session->error;
 	if (!all_there(xport))
 		return refuse(xport, -EHWPOISON, "memory failure took a page that was received");
 	WRITE_ONCE(xport->done, true);	/* the source may end the connection on our word */
-	vmfm_sink_free_chunks(xport);
 	err = vmfm_send(xport, &ack, NULL);
 	if (err)
 		return err;
 	vmfm_send_wait_all(xport);
-	if (vmfm_session_failed(xport->session))
-		return xport->session->error;
+	if (vmfm_session_failed(session))
+		return session->error;
+	vmfm_qp_end(xport);
+	for (i = 0; i < session->regions; i++)
+		vmfm_region_arrived(session->region[i].file);
+	vmfm_session_move(session, VMFM_STATE_DONE);
 	vmfm_qp_destroy(xport);
-	vmfm_session_move(xport->session, VMFM_STATE_DONE);
 	return -ESHUTDOWN;	/* nothing is read any more */
 }
 

@@ -38,6 +38,7 @@ size_t pmd_mapped_bytes(const char *area);
 void process_measure(char **argv);
 void start_measure(char **argv);
 void rounds_measure(char **argv);
+void final_measure(char **argv);
 void faults_measure(char **argv);
 void guest_track(char **argv);
 void huge_set(char **argv);

@@ -18,6 +18,7 @@ static const struct {
 	{ "process", "CASE memfd|hugetlb|FILE BYTES MS", 4, process_measure },
 	{ "start", "CASE BYTES PRESENT 0|1", 4, start_measure },
 	{ "rounds", "BYTES ROUNDS", 2, rounds_measure },
+	{ "final", "CASE BYTES 0|1", 3, final_measure },
 	{ "faults", "vmfastmig|soft-dirty THREADS apart|together ROUNDS", 4, faults_measure },
 	{ "guest", "FILE BYTES_PER_S", 2, guest_track },
 	{ "huge", "0|1", 1, huge_set },
