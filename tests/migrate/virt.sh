@@ -29,7 +29,6 @@ libvirtd_on() {
 			END
 		fi
 		modprobe vhost_net
-		mount -o remount,statfs=hugetlbfs /dev/vmfastmig
 		chgrp kvm /dev/kvm && chmod 660 /dev/kvm	# as udev does
 		mkdir -p /run/libvirt
 		pidof virtlogd >/dev/null || virtlogd -d
@@ -65,9 +64,18 @@ guest_files() { # HOST WORDS
 		cp $(word_after -initrd <<<"$2") $images/initrd"
 }
 
+# As what the filesystem shows itself to the QEMUs that are started from now on.
+shown_as() { # hugetlbfs|vmfastmig
+	local host
+	for host in a b; do
+		on $host mount -o "remount,statfs=$1" /dev/vmfastmig
+	done
+}
+
 # Both at once: libvirt has a QEMU tell its capabilities first, which takes long here.
 libvirt_hosts() {
 	local pids=() host pid words
+	shown_as hugetlbfs
 	words=$("$rig" guest words files)	# makes them where they are not there
 	for host in a b; do
 		(libvirt_qemu "$host" && libvirtd_on "$host" && guest_files "$host" "$words") >&2 &
