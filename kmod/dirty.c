@@ -37,7 +37,6 @@
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
-#include <linux/rcupdate_wait.h>
 #include <linux/percpu.h>
 #include <linux/rmap.h>
 #include <linux/delay.h>
@@ -247,44 +246,6 @@ static struct vmfm_dirty *alloc_dirty(unsigned long pages)
 	return NULL;
 }
 
-/*
- * Calls @each for the folios present from @first on, until it answers an error.
- * Returns the index of the one it did so for, else ULONG_MAX.
- */
-static pgoff_t each_folio(struct vmfm_region *region, pgoff_t first,
-			  int (*each)(struct folio *folio, void *arg), void *arg)
-{
-	XA_STATE(xas, &region->inode.i_mapping->i_pages, first);
-	pgoff_t stopped = ULONG_MAX;
-	struct folio *folio;
-
-	rcu_read_lock();
-	xas_for_each(&xas, folio, ULONG_MAX) {
-		if (xas_retry(&xas, folio) || xa_is_value(folio))
-			continue;
-		if (!folio_try_get(folio)) {
-			xas_reset(&xas);	/* being freed or split: look again */
-			continue;
-		}
-		if (folio != xas_reload(&xas)) {
-			folio_put(folio);
-			xas_reset(&xas);
-			continue;
-		}
-		if (each(folio, arg))
-			stopped = folio->index;
-		folio_put(folio);
-		if (stopped != ULONG_MAX)
-			break;
-		if (need_resched()) {
-			xas_pause(&xas);
-			cond_resched_rcu();
-		}
-	}
-	rcu_read_unlock();
-	return stopped;
-}
-
 struct present {
 	struct vmfm_dirty *dirty;
 	unsigned long pages;
@@ -307,7 +268,8 @@ static int mark_present(struct vmfm_region *region, struct present *present, con
 	struct vmfm_marks *marks = present->dirty->marks;
 	pgoff_t index = 0;
 
-	while ((index = each_folio(region, index, mark_one_present, present)) != ULONG_MAX) {
+	while ((index = vmfm_each_folio(region, index, ULONG_MAX, mark_one_present, present)) !=
+	       ULONG_MAX) {
 		unsigned long *leaf = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
 		if (!leaf)
@@ -367,7 +329,7 @@ static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const i
 
 	xa_init(&pinned);
 	filemap_invalidate_lock_shared(region->inode.i_mapping);
-	stopped = each_folio(region, 0, note_pinned, &pinned);
+	stopped = vmfm_each_folio(region, 0, ULONG_MAX, note_pinned, &pinned);
 	filemap_invalidate_unlock_shared(region->inode.i_mapping);
 	if (stopped != ULONG_MAX)
 		err = -ENOMEM;
@@ -490,7 +452,7 @@ static void lock_folios(struct vmfm_block *block)
 		if (folio && !PageHWPoison(folio_file_page(folio, index)))
 			continue;
 		__clear_bit(i, block->taken);
-		if (folio || vmfm_lost(block->region, index))
+		if (folio || vmfm_lost_any(block->region, index, index + 1))
 			block->lost = index;
 		else
 			__set_bit(i, block->holes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/rcupdate_wait.h>
 #include <linux/xarray.h>
 
 #include "fs.h"
@@ -34,52 +34,34 @@ pgoff_t vmfm_lost_next(struct vmfm_region *region, pgoff_t first, pgoff_t end)
 	return xa_find(&region->lost, &index, end - 1, XA_PRESENT) ? index : VMFM_NONE_LOST;
 }
 
-/* The first page of it, from @first up to @end, that failed. */
-static pgoff_t bad_page(struct folio *folio, pgoff_t first, pgoff_t end)
+struct search {
+	pgoff_t first, end, found;
+};
+
+/* Whether the folio was not split, and has a page of the range that failed. */
+static int find_unsplit(struct folio *folio, void *arg)
 {
-	pgoff_t index = max(first, folio->index);
+	struct search *search = arg;
+	pgoff_t index = max(search->first, folio->index);
+	pgoff_t end = min(search->end, folio->index + folio_nr_pages(folio));
 
-	end = min(end, folio->index + folio_nr_pages(folio));
-	for (; index < end; index++)
-		if (PageHWPoison(folio_page(folio, index - folio->index)))
-			return index;
-	return VMFM_NONE_LOST;
-}
-
-static pgoff_t next_unsplit(struct address_space *mapping, pgoff_t first, pgoff_t end)
-{
-	XA_STATE(xas, &mapping->i_pages, first);
-	pgoff_t index = VMFM_NONE_LOST;
-	struct folio *folio;
-
-	rcu_read_lock();
-	xas_for_each(&xas, folio, end - 1) {
-		if (xas_retry(&xas, folio) || xa_is_value(folio))
-			continue;
-		if (folio_test_large(folio) && folio_try_get(folio)) {
-			if (folio == xas_reload(&xas) && vmfm_folio_poisoned(folio))
-				index = bad_page(folio, first, end);
-			folio_put(folio);
-		}
-		if (index != VMFM_NONE_LOST)
-			break;
-		if (need_resched()) {
-			xas_pause(&xas);
-			cond_resched_rcu();
-		}
-	}
-	rcu_read_unlock();
-	return index;
+	if (!folio_test_large(folio) || !vmfm_folio_poisoned(folio))
+		return 0;
+	while (index < end && !PageHWPoison(folio_page(folio, index - folio->index)))
+		index++;
+	search->found = index;
+	return index < end ? -EHWPOISON : 0;
 }
 
 void vmfm_lost_split(struct vmfm_region *region, pgoff_t first, pgoff_t end)
 {
-	struct address_space *mapping = region->inode.i_mapping;
+	struct search search = { .first = first, .end = end };
 
-	while (first < end && (first = next_unsplit(mapping, first, end)) != VMFM_NONE_LOST) {
-		loff_t start = (loff_t)first << PAGE_SHIFT;
+	while (search.first < end &&
+	       vmfm_each_folio(region, search.first, end, find_unsplit, &search) != ULONG_MAX) {
+		loff_t start = (loff_t)search.found << PAGE_SHIFT;
 
-		truncate_inode_pages_range(mapping, start, start + PAGE_SIZE - 1);
-		first = round_down(first, VMFM_BLOCK_PAGES) + VMFM_BLOCK_PAGES;
+		truncate_inode_pages_range(region->inode.i_mapping, start, start + PAGE_SIZE - 1);
+		search.first = round_down(search.found, VMFM_BLOCK_PAGES) + VMFM_BLOCK_PAGES;
 	}
 }

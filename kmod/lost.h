@@ -25,9 +25,9 @@ void vmfm_lost_forget(struct vmfm_region *region, pgoff_t first, pgoff_t end);
  */
 pgoff_t vmfm_lost_next(struct vmfm_region *region, pgoff_t first, pgoff_t end);
 
-static inline bool vmfm_lost(struct vmfm_region *region, pgoff_t index)
+static inline bool vmfm_lost_any(struct vmfm_region *region, pgoff_t first, pgoff_t end)
 {
-	return vmfm_lost_next(region, index, index + 1) == index;
+	return vmfm_lost_next(region, first, end) != VMFM_NONE_LOST;
 }
 
 /* Whether memory failure took a page of the folio, which is still referred to. */

@@ -39,11 +39,6 @@ static void clear_folio(struct folio *folio)
 	}
 }
 
-static bool any_lost(struct vmfm_region *region, pgoff_t first, long pages)
-{
-	return vmfm_lost_next(region, first, first + pages) != VMFM_NONE_LOST;
-}
-
 /*
  * A new folio of that order holding @index, in the page cache and locked. Not where
  * a page is lost; also when that happens meanwhile: nobody maps it before we look.
@@ -57,7 +52,7 @@ static struct folio *add_folio(struct vmfm_region *region, pgoff_t index,
 	struct folio *folio;
 	int err;
 
-	if (any_lost(region, first, pages))
+	if (vmfm_lost_any(region, first, first + pages))
 		return ERR_PTR(-EHWPOISON);
 	err = vmfm_region_charge(region, pages);
 	if (err)
@@ -72,7 +67,7 @@ static struct folio *add_folio(struct vmfm_region *region, pgoff_t index,
 	err = filemap_add_folio(mapping, folio, first, gfp);
 	if (err)
 		goto put;
-	if (any_lost(region, first, pages)) {
+	if (vmfm_lost_any(region, first, first + pages)) {
 		err = -EHWPOISON;
 		goto remove;
 	}
@@ -169,6 +164,40 @@ void vmfm_region_discard(struct vmfm_region *region)
 	vmfm_lost_forget(region, 0, ULONG_MAX);
 	vmfm_region_recount(region);
 	filemap_invalidate_unlock(mapping);
+}
+
+pgoff_t vmfm_each_folio(struct vmfm_region *region, pgoff_t first, pgoff_t end,
+			int (*each)(struct folio *folio, void *arg), void *arg)
+{
+	XA_STATE(xas, &region->inode.i_mapping->i_pages, first);
+	pgoff_t stopped = ULONG_MAX;
+	struct folio *folio;
+
+	rcu_read_lock();
+	xas_for_each(&xas, folio, end - 1) {
+		if (xas_retry(&xas, folio) || xa_is_value(folio))
+			continue;
+		if (!folio_try_get(folio)) {
+			xas_reset(&xas);	/* being freed or split: look again */
+			continue;
+		}
+		if (folio != xas_reload(&xas)) {
+			folio_put(folio);
+			xas_reset(&xas);
+			continue;
+		}
+		if (each(folio, arg))
+			stopped = folio->index;
+		folio_put(folio);
+		if (stopped != ULONG_MAX)
+			break;
+		if (need_resched()) {
+			xas_pause(&xas);
+			cond_resched_rcu();
+		}
+	}
+	rcu_read_unlock();
+	return stopped;
 }
 
 unsigned long vmfm_region_huge_pages(struct vmfm_region *region)
@@ -337,7 +366,7 @@ static ssize_t read_page(struct vmfm_region *region, struct iov_iter *to, pgoff_
 
 	if (page && !PageHWPoison(page))
 		got = copy_page_to_iter(page, offset, want, to);
-	else if (page || vmfm_lost(region, index))
+	else if (page || vmfm_lost_any(region, index, index + 1))
 		got = -EIO;
 	else
 		got = iov_iter_zero(min(want, iov_iter_count(to)), to);

@@ -29,6 +29,13 @@ void vmfm_region_discard(struct vmfm_region *region);
 /* Gives back the quota of pages that left the page cache. */
 void vmfm_region_recount(struct vmfm_region *region);
 
+/*
+ * Calls @each for the folios present from @first up to @end, until it answers an error.
+ * Returns the index of the one it did so for, else ULONG_MAX.
+ */
+pgoff_t vmfm_each_folio(struct vmfm_region *region, pgoff_t first, pgoff_t end,
+			int (*each)(struct folio *folio, void *arg), void *arg);
+
 /* Pages in 2 MiB folios. */
 unsigned long vmfm_region_huge_pages(struct vmfm_region *region);
 

@@ -371,7 +371,7 @@ static bool all_there(struct vmfm_xport *xport)
 		xa_for_each(&xport->chunks[i], at, chunk)
 			if (vmfm_folio_poisoned(page_folio(sg_page(chunk->sg.sgl))))
 				return false;
-		if (vmfm_lost_next(session->region[i].file, 0, ULONG_MAX) != VMFM_NONE_LOST)
+		if (vmfm_lost_any(session->region[i].file, 0, ULONG_MAX))
 			return false;
 	}
 	return true;
@@ -389,8 +389,7 @@ static int on_done(struct vmfm_xport *xport)
 	unsigned int i;
 	int err;
 
-	/* Every registration has completed: the keys can go. */
-	vmfm_send_wait_all(xport);
+	vmfm_send_wait_all(xport);	/* a registration that failed is known before we answer */
 	if (vmfm_session_failed(session))
 		return session->error;
 	if (!all_there(xport))

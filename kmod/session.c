@@ -285,7 +285,7 @@ static int empty_region(struct vmfm_session_region *region, bool discard,
 	if (discard) {
 		vmfm_region_discard(region->file);
 	} else if (region->file->inode.i_mapping->nrpages ||
-		   vmfm_lost_next(region->file, 0, ULONG_MAX) != VMFM_NONE_LOST) {
+		   vmfm_lost_any(region->file, 0, ULONG_MAX)) {
 		VMFM_ERR_MSG(extack, "region %s: holds pages", region->name);
 		return -ENOTEMPTY;
 	}
