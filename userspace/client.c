@@ -4,28 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "client.h"
+#include "connect.h"
 #include "fdpass.h"
 
 int client_open(struct client *client, const char *path, struct fault *fault)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	*client = (struct client){ .fd = -1 };
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return fail(fault, "the socket's path is too long: %s", path);
-	strcpy(addr.sun_path, path);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd >= 0 && !connect(client->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return 0;
-	fail(fault, "cannot connect to %s: %s; %s", path, strerror(errno),
-	     errno == EACCES || errno == EPERM ? "run it as root" :
-	     "is vmfastmigd running? systemctl start vmfastmigd");
-	client_close(client);
-	return -1;
+	*client = (struct client){ .fd = connect_to(path, fault) };
+	if (client->fd < 0 && errno != ENAMETOOLONG)
+		fail(fault, "cannot connect to %s: %s; %s", path, strerror(errno),
+		     errno == EACCES || errno == EPERM ? "run it as root" :
+		     "is vmfastmigd running? systemctl start vmfastmigd");
+	return client->fd < 0 ? -1 : 0;
 }
 
 void client_close(struct client *client)

@@ -10,16 +10,21 @@
 int connect_to(const char *path, struct fault *fault)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, error;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return fail(fault, "%s: too long for a socket's path", path);
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		fail(fault, "%s: too long for a socket's path", path);
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
-	fail(fault, "cannot connect to %s: %s", path, strerror(errno));
+	error = errno;
+	fail(fault, "cannot connect to %s: %s", path, strerror(error));
 	if (fd >= 0)
 		close(fd);
+	errno = error;
 	return -1;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "connect.h"
 #include "fdpass.h"
 #include "qmp.h"
 
@@ -307,23 +308,16 @@ static int greet(struct qmp *qmp, bool inner, struct fault *fault)
 
 static int open_at(struct qmp *qmp, const char *path, bool inner, struct fault *fault)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct ucred peer = { 0 };
 	socklen_t bytes = sizeof(peer);
 
 	memset(qmp, 0, sizeof(*qmp));
-	qmp->fd = -1;
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return fail(fault, "%s: too long for a socket's path", path);
-	strcpy(addr.sun_path, path);
-	strcpy(qmp->path, path);
-	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (qmp->fd < 0 || connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		int error = errno;
-
-		qmp->no_listener = error == ECONNREFUSED || error == ENOENT;
-		qmp_close(qmp);
-		return fail(fault, "cannot connect to the monitor %s: %s", path, strerror(error));
+	snprintf(qmp->path, sizeof(qmp->path), "%s", path);
+	qmp->fd = connect_to(path, fault);
+	if (qmp->fd < 0) {
+		qmp->no_listener = errno == ECONNREFUSED || errno == ENOENT;
+		return errno == ENAMETOOLONG ? -1 :
+		       fail(fault, "cannot connect to the monitor %s: %s", path, strerror(errno));
 	}
 	getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
 	qmp->pid = peer.pid;
