@@ -16,14 +16,14 @@
 static bool is_intel(const char *cpuinfo)
 {
 	FILE *file = fopen(cpuinfo, "re");
-	bool found = false;
-	char line[256];
+	char line[256] = "";
 
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, "vendor_id", 9) && strstr(line, "GenuineIntel");
+	/* All processors are of one make. */
+	while (file && strncmp(line, "vendor_id", 9) && fgets(line, sizeof(line), file))
+		;
 	if (file)
 		fclose(file);
-	return found;
+	return !strncmp(line, "vendor_id", 9) && strstr(line, "GenuineIntel");
 }
 
 /* QEMU tells 1 or true, by its version. */

@@ -407,21 +407,24 @@ TEST_F_TIMEOUT(session, lost_before_it_was_sent, 300)
 	expect_refused(_metadata, self, VMFM_CMD_SESSION_ROUND);
 }
 
-TEST_F_TIMEOUT(session, written_and_lost_between_rounds, 300)
+/* After a round that sent it. */
+static void write_and_lose(struct __test_metadata *_metadata, FIXTURE_DATA(session) *self)
 {
 	start(self);
 	one_round(self);
 	page_stamp(self->area + BAD * PAGE, 1);
 	ASSERT_EQ(0, poison(self->area, BAD));
+}
+
+TEST_F_TIMEOUT(session, written_and_lost_between_rounds, 300)
+{
+	write_and_lose(_metadata, self);
 	expect_refused(_metadata, self, VMFM_CMD_SESSION_ROUND);
 }
 
 TEST_F_TIMEOUT(session, written_and_lost_before_the_last, 300)
 {
-	start(self);
-	one_round(self);
-	page_stamp(self->area + BAD * PAGE, 1);
-	ASSERT_EQ(0, poison(self->area, BAD));
+	write_and_lose(_metadata, self);
 	expect_refused(_metadata, self, VMFM_CMD_SESSION_FINAL);
 }
 
@@ -450,10 +453,7 @@ TEST_F_TIMEOUT(session, lost_after_it_was_sent, 300)
 
 TEST_F_TIMEOUT(session, punched_between_rounds, 300)
 {
-	start(self);
-	one_round(self);
-	page_stamp(self->area + BAD * PAGE, 1);
-	ASSERT_EQ(0, poison(self->area, BAD));
+	write_and_lose(_metadata, self);
 	ASSERT_EQ(0, punch(self->fd, BAD));
 	madvise(self->area + BAD * PAGE, PAGE, MADV_DONTNEED);
 	one_round(self);

@@ -259,24 +259,23 @@ static void no_events(void)
 	end();
 }
 
-static void auto_converge(void)
+static void slows_down(const char *throttle, const char *by)
 {
 	int fd, other;
 
+	max_throttle = throttle;
 	start("auto-converge");
 	begin(&fd, &other);
-	CHECK_TEXT(slowdown(), "80");
+	CHECK_TEXT(slowdown(), by);
 	close(fd);
 	close(other);
 	end();
-	max_throttle = "1000";
-	start("auto-converge");
-	begin(&fd, &other);
-	CHECK_TEXT(slowdown(), "99");
-	close(fd);
-	close(other);
-	end();
-	max_throttle = "80";
+}
+
+static void auto_converge(void)
+{
+	slows_down("1000", "99");
+	slows_down("80", "80");
 }
 
 static void cancelled(void)
