@@ -253,6 +253,7 @@ static struct inode *alloc_inode(struct super_block *sb)
 	atomic_set(&region->reading_maps_ever, 0);
 	atomic_long_set(&region->charged_pages, 0);
 	xa_init(&region->lost);
+	vmfm_placement_init(&region->placement);
 	INIT_LIST_HEAD(&region->node);
 	spin_lock_init(&region->waits_lock);
 	INIT_LIST_HEAD(&region->waits);
@@ -261,6 +262,7 @@ static struct inode *alloc_inode(struct super_block *sb)
 
 static void free_inode(struct inode *inode)
 {
+	vmfm_placement_destroy(&vmfm_region(inode)->placement);
 	kmem_cache_free(region_cache, vmfm_region(inode));
 }
 

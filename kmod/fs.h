@@ -9,6 +9,8 @@
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
+#include "placement.h"
+
 struct vmfm_dirty;
 struct vmfm_session;
 
@@ -35,6 +37,7 @@ struct vmfm_region {
 	atomic_t reading_maps_ever;	/* counts up, behind the one before */
 	atomic_long_t charged_pages;	/* of the mount's quota */
 	struct xarray lost;		/* pages that memory failure took: lost.c */
+	struct vmfm_placement placement;
 	struct list_head node;		/* in vmfm_regions */
 };
 

@@ -12,6 +12,7 @@
  * lost until it is punched, keeps its quota, and gives SIGBUS to who touches it.
  */
 #include <linux/highmem.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/rcupdate_wait.h>
 #include <linux/pagevec.h>
@@ -57,7 +58,7 @@ static struct folio *add_folio(struct vmfm_region *region, pgoff_t index,
 	err = vmfm_region_charge(region, pages);
 	if (err)
 		return ERR_PTR(err);
-	folio = filemap_alloc_folio(gfp, order);
+	folio = vmfm_placement_alloc(&region->placement, gfp, order, first);
 	if (!folio) {
 		err = -ENOMEM;
 		goto uncharge;
@@ -96,7 +97,7 @@ static bool block_fits(struct vmfm_region *region, pgoff_t index)
 				       start + HPAGE_PMD_SIZE - 1);
 }
 
-static struct folio *find_or_add(struct vmfm_region *region, pgoff_t index)
+static struct folio *find_or_add(struct vmfm_region *region, pgoff_t index, gfp_t gfp)
 {
 	struct address_space *mapping = region->inode.i_mapping;
 	struct folio *folio;
@@ -110,7 +111,7 @@ static struct folio *find_or_add(struct vmfm_region *region, pgoff_t index)
 			if (!IS_ERR(folio))
 				return folio;
 		}
-		folio = add_folio(region, index, 0, mapping_gfp_mask(mapping));
+		folio = add_folio(region, index, 0, gfp);
 		if (!IS_ERR(folio) || PTR_ERR(folio) != -EEXIST)
 			return folio;
 	}
@@ -121,24 +122,25 @@ static struct folio *find_or_add(struct vmfm_region *region, pgoff_t index)
  * will give back what it is charged for: there is no room only when there is
  * none with nobody on the way.
  */
-struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index)
+struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index, gfp_t how)
 {
 	struct address_space *mapping = region->inode.i_mapping;
 	struct rw_semaphore *adding = vmfm_region_adding(region);
+	gfp_t gfp = mapping_gfp_mask(mapping) | how;
 	struct folio *folio;
 
 	folio = vmfm_lock_folio(mapping, index);
 	if (folio)
 		return folio;
 	down_read(adding);
-	folio = find_or_add(region, index);
+	folio = find_or_add(region, index, gfp);
 	up_read(adding);
 	if (PTR_ERR_OR_ZERO(folio) != -ENOSPC)
 		return folio;
 	down_write(adding);
 	folio = vmfm_lock_folio(mapping, index);
 	if (!folio)
-		folio = add_folio(region, index, 0, mapping_gfp_mask(mapping));
+		folio = add_folio(region, index, 0, gfp);
 	up_write(adding);
 	return folio;
 }
@@ -247,7 +249,7 @@ static vm_fault_t region_fault(struct vm_fault *vmf)
 		ret = VM_FAULT_SIGBUS;
 		goto unlock;
 	}
-	folio = vmfm_region_folio(region, vmf->pgoff);
+	folio = vmfm_region_folio(region, vmf->pgoff, 0);
 	if (IS_ERR(folio))
 		ret = fault_error(PTR_ERR(folio));
 	else
@@ -293,19 +295,32 @@ static int region_mprotect(struct vm_area_struct *vma, unsigned long start, unsi
 
 #ifdef CONFIG_NUMA
 /*
- * No policy: without one NUMA balancing leaves the mapping alone. Like
+ * None that is for NUMA balancing, which then leaves the mapping alone. Like
  * mprotect(), it would give dirty entries their write access back without a fault.
  */
 static struct mempolicy *region_get_policy(struct vm_area_struct *vma,
 					   VMFM_GET_POLICY_ARGS)
 {
-	return NULL;
+	struct mempolicy *policy = vma->vm_policy;
+
+	return policy && !(policy->flags & MPOL_F_MOF) ? policy : NULL;
+}
+
+/* The file's, as shmem has it, of who maps all of it. */
+static int region_set_policy(struct vm_area_struct *vma, struct mempolicy *policy)
+{
+	struct vmfm_region *region = vmfm_region(file_inode(vma->vm_file));
+
+	if (!vma->vm_pgoff && vma_pages(vma) >= vmfm_region_pages(region))
+		vmfm_placement_set_policy(&region->placement, policy);
+	return 0;
 }
 #endif
 
 static const struct vm_operations_struct region_vm_ops = {
 #ifdef CONFIG_NUMA
 	.get_policy = region_get_policy,
+	.set_policy = region_set_policy,
 #endif
 	.fault = region_fault,
 	.map_pages = filemap_map_pages,
@@ -352,6 +367,8 @@ static int region_mmap(struct file *file, struct vm_area_struct *vma)
 	if ((vma->vm_flags & writable) != writable) {
 		vma->vm_ops = &reading_vm_ops;
 		reading_open(vma);
+	} else {
+		vmfm_placement_mapped(&vmfm_region(file_inode(file))->placement);
 	}
 	return 0;
 }
@@ -406,7 +423,7 @@ static long preallocate(struct vmfm_region *region, pgoff_t first, pgoff_t end)
 		if (signal_pending(current))
 			return -EINTR;
 		filemap_invalidate_lock_shared(mapping);
-		folio = vmfm_region_folio(region, first);
+		folio = vmfm_region_folio(region, first, 0);
 		filemap_invalidate_unlock_shared(mapping);
 		if (IS_ERR(folio))
 			return PTR_ERR(folio);

@@ -18,10 +18,10 @@ extern unsigned int vmfm_huge;	/* parameter: use 2 MiB folios */
 
 /*
  * The folio at @index, locked and referenced, zeroed when it is new; or ERR_PTR:
- * -ENOSPC (quota), -ENOMEM (memory or memcg). The caller holds the mapping's
- * invalidate lock, shared or not.
+ * -ENOSPC (quota), -ENOMEM (memory or memcg). @how is added to how memory is asked
+ * for. The caller holds the mapping's invalidate lock, shared or not.
  */
-struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index);
+struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index, gfp_t how);
 
 /* Drops all pages. */
 void vmfm_region_discard(struct vmfm_region *region);

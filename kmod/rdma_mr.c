@@ -5,9 +5,9 @@
  *
  * A chunk's pages stay in the page cache while its key is valid: a region that
  * receives can neither be punched nor change its size. When the source is done,
- * the keys are freed, then that is told, then the one queue pair that could use
- * them is destroyed, and only then the session is DONE: nothing can write the
- * guest's pages after that.
+ * that is answered, then the one queue pair that could use the keys is ended, and
+ * only then the session is DONE: nothing can write the guest's pages after that.
+ * The keys are taken back later.
  */
 #include <linux/highmem.h>
 #include <linux/slab.h>
@@ -66,15 +66,20 @@ static void free_chunk(struct vmfm_chunk *chunk)
 	kfree(chunk);
 }
 
-/* The page's folio, allocated where it is missing. */
+/*
+ * The page's folio, allocated where it is missing. Where there is no memory the
+ * migration fails: nobody is killed for it.
+ */
 static struct folio *get_folio(struct vmfm_region *file, pgoff_t page)
 {
+	struct mem_cgroup *owner = vmfm_placement_charge(&file->placement);
 	struct address_space *mapping = file->inode.i_mapping;
 	struct folio *folio;
 
 	filemap_invalidate_lock_shared(mapping);
-	folio = vmfm_region_folio(file, page);
+	folio = vmfm_region_folio(file, page, __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	filemap_invalidate_unlock_shared(mapping);
+	vmfm_placement_charge_end(owner);
 	if (!IS_ERR(folio))
 		folio_unlock(folio);
 	return folio;
@@ -244,6 +249,8 @@ static int on_chunk(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	if (IS_ERR(chunk)) {
 		if (PTR_ERR(chunk) == -ENOSPC)
 			return refuse(xport, -ENOSPC, "no room in this filesystem: raise its size option");
+		if (PTR_ERR(chunk) == -ENOMEM)
+			return refuse(xport, -ENOMEM, "no memory for the guest's pages, of the host or within its control group's limit");
 		return refuse(xport, PTR_ERR(chunk), "cannot allocate or register memory for a chunk");
 	}
 	err = xa_insert(&xport->chunks[region], page / xport->chunk_pages, chunk, GFP_KERNEL);

@@ -154,6 +154,90 @@ TEST_F_TIMEOUT(pressure, sink_beyond_its_limit, 300)
 	expect_empty(_metadata, &group);
 }
 
+struct mapper {
+	pid_t pid;
+	int end;	/* it stays until this is closed */
+};
+
+/* What QEMU is at the destination: it maps the file, touches nothing, and waits. */
+static struct mapper map_in(struct cgroup *group, int fd)
+{
+	int ready[2], stay[2];
+	struct mapper mapper;
+	char c;
+
+	if (pipe2(ready, O_CLOEXEC) || pipe2(stay, O_CLOEXEC))
+		return (struct mapper){ -1, -1 };
+	mapper.pid = fork();
+	if (!mapper.pid) {
+		close(ready[0]);
+		close(stay[1]);
+		if (cgroup_enter(group) || region_map(fd, BYTES) == MAP_FAILED ||
+		    write(ready[1], "", 1) != 1)
+			_exit(1);
+		_exit(read(stay[0], &c, 1) != 0);
+	}
+	close(ready[1]);
+	close(stay[0]);
+	mapper.end = stay[1];
+	if (read(ready[0], &c, 1) != 1)
+		mapper.pid = -1;
+	close(ready[0]);
+	return mapper;
+}
+
+/* Its exit status, as waitpid() has it. */
+static int mapper_end(struct mapper *mapper)
+{
+	int status = -1;
+
+	close(mapper->end);
+	waitpid(mapper->pid, &status, 0);
+	return status;
+}
+
+TEST_F_TIMEOUT(pressure, arrival_is_charged_to_who_maps, 300)
+{
+	struct mapper mapper;
+	struct door_stats stats;
+	struct cgroup group;
+
+	write_all(self->area, 1);
+	ASSERT_EQ(0, cgroup_new(&group, "arrival", 2 * BYTES));
+	mapper = map_in(&group, self->tracking.sink_fd[0]);
+	ASSERT_LT(0, mapper.pid);
+	EXPECT_LT(cgroup_bytes(&group), BYTES / 2);
+	tracking_start(&self->tracking);
+	tracking_round(&self->tracking, &stats);
+	EXPECT_EQ(BYTES / PAGE, stats.sent);
+	EXPECT_GE(cgroup_bytes(&group), BYTES);
+	EXPECT_LT(cgroup_bytes(&group), BYTES + BYTES / 2);
+	EXPECT_EQ(0, mapper_end(&mapper));
+	finish(_metadata, self);
+	expect_empty(_metadata, &group);
+}
+
+/* Nobody is killed for it, and the source goes on. */
+TEST_F_TIMEOUT(pressure, arrival_beyond_the_limit, 300)
+{
+	struct mapper mapper;
+	struct cgroup group;
+
+	write_all(self->area, 1);
+	ASSERT_EQ(0, cgroup_new(&group, "arrival", LIMIT));
+	mapper = map_in(&group, self->tracking.sink_fd[0]);
+	ASSERT_LT(0, mapper.pid);
+	tracking_start(&self->tracking);
+	EXPECT_EQ(-ENOMEM, tracking_fails(&self->tracking, VMFM_CMD_SESSION_ROUND));
+	EXPECT_GT(cgroup_bytes(&group), LIMIT / 2);
+	EXPECT_EQ(0, cgroup_kills(&group));
+	write_all(self->area, 2);
+	EXPECT_EQ(0, mapper_end(&mapper));
+	munmap(self->area, BYTES);
+	tracking_end(&self->tracking);
+	expect_empty(_metadata, &group);
+}
+
 static unsigned long available(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");

@@ -56,9 +56,10 @@ guest_memdev_args() {
 	vmfastmig) echo "memory-backend-file,id=$1,size=$2,mem-path=/dev/vmfastmig/$3,share=on,align=2M" ;;
 	file:*) echo "memory-backend-file,id=$1,size=$2,mem-path=${MEMDEV#file:}/$3,share=on,align=2M" ;;
 	memfd) echo "memory-backend-memfd,id=$1,size=$2,share=on" ;;
+	shared) echo "memory-backend-file,id=$1,size=$2,mem-path=/sys/bus/pci/devices/0000:00:${RIG_SHARED_SLOT#0x}.0/resource2,share=on" ;;
 	hugetlb) echo "memory-backend-memfd,id=$1,size=$2,share=on,hugetlb=on,hugetlbsize=2M" ;;
 	ram) echo "memory-backend-ram,id=$1,size=$2" ;;
-	*) die "guest start: no --memdev $MEMDEV: vmfastmig, memfd, hugetlb, ram or file:DIR" ;;
+	*) die "guest start: no --memdev $MEMDEV: vmfastmig, memfd, hugetlb, shared, ram or file:DIR" ;;
 	esac
 }
 

@@ -70,6 +70,28 @@ host_disk_args() {
 	echo "-device virtio-blk-pci,drive=disk,serial=rig,share-rw=on"
 }
 
+# As many nodes, each with its part of the memory. The CPUs go round.
+host_numa_args() {
+	local node cpu list
+	[ "$NUMA" -gt 1 ] || return 0
+	echo "-smp sockets=$CPUS"
+	for ((node = 0; node < NUMA; node++)); do
+		list=''
+		for ((cpu = node; cpu < CPUS; cpu += NUMA)); do
+			list+=,cpus=$cpu
+		done
+		echo "-object memory-backend-ram,id=node$node,size=$(($(numfmt --from=iec "$MEM") / NUMA))"
+		echo "-numa node,nodeid=$node,memdev=node$node$list"
+	done
+}
+
+# Memory that all hosts have: a card's, since no host may take it for its own.
+host_shared_args() {
+	[ -n "$SHARED" ] || return 0
+	echo "-object memory-backend-file,id=shared,size=$SHARED,mem-path=$RIG_SHARED,share=on"
+	echo "-device ivshmem-plain,memdev=shared,addr=$RIG_SHARED_SLOT"
+}
+
 host_launch() {
 	local host=$1 dir args
 	dir=$(host_dir "$host")
@@ -82,6 +104,8 @@ host_launch() {
 		host_share_args repo "$RIG_REPO" ,readonly=on
 		host_share_args state "$RIG_STATE" ""
 		host_disk_args
+		host_shared_args
+		host_numa_args
 	} | tr ' ' '\n')
 	rm -f "$RIG_RUN/$host.qmp" "$dir/pid"
 	setsid timeout -k 5 "$LIMIT" ip netns exec "$RIG_NETNS" qemu-system-x86_64 \

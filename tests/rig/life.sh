@@ -2,7 +2,7 @@
 # The rig's life: up, start, kill, status, down.
 
 life_parse_up() {
-	HOSTS="a b" KVER=${KVER:-} BOOT='' MODROOT='' MEM=3G CPUS=1 LIMIT=3h BOOT_LIMIT=60 WAIT=0
+	HOSTS="a b" KVER=${KVER:-} BOOT='' MODROOT='' MEM=3G CPUS=1 LIMIT=3h BOOT_LIMIT=60 WAIT=0 SHARED='' NUMA=1
 	while [ $# -gt 0 ]; do
 		[ $# -ge 2 ] || die "up: $1 needs a value"
 		case $1 in
@@ -12,6 +12,8 @@ life_parse_up() {
 		--modroot) MODROOT=$(realpath "$2") ;;
 		--mem) MEM=$2 ;;
 		--cpus) CPUS=$2 ;;
+		--shared) SHARED=$2 ;;
+		--numa) NUMA=$2 ;;
 		--limit) LIMIT=$2 ;;
 		--boot-limit) BOOT_LIMIT=$2 ;;
 		--wait) WAIT=$2 ;;
@@ -49,7 +51,8 @@ life_up() {
 	trap 'life_down >/dev/null 2>&1' EXIT
 	life_stop_hosts
 	net_down
-	rm -rf "$RIG_STATE"/host-? "$RIG_STATE"/host-*.cpio.gz "$RIG_STATE/guests" "$RIG_STATE/settings"
+	rm -rf "$RIG_STATE"/host-? "$RIG_STATE"/host-*.cpio.gz "$RIG_STATE/guests" "$RIG_STATE/settings" \
+		"$RIG_SHARED"
 	program_build_all || exit 1
 	life_disk || exit 1
 	for host in $HOSTS; do
@@ -137,7 +140,7 @@ life_down() {
 	fi
 	life_stop_hosts
 	net_down
-	rm -f "$RIG_STATE/settings"
+	rm -f "$RIG_STATE/settings" "$RIG_SHARED"
 	lock_release
 }
 

@@ -12,6 +12,8 @@ RIG_RUN=/run/$RIG_NETNS
 RIG_KERNELS=/var/cache/vmfm-rig
 RIG_LOCK=/run/lock/$RIG_NETNS.lock
 RIG_DISK=$RIG_STATE/disk.img
+RIG_SHARED=/dev/shm/$RIG_NETNS
+RIG_SHARED_SLOT=0x1e
 
 EXIT_DEAD=70
 
@@ -56,7 +58,7 @@ settings_load() {
 
 settings_save() {
 	local name
-	for name in KVER BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT; do
+	for name in KVER BOOT MODROOT MEM CPUS LIMIT BOOT_LIMIT SHARED NUMA; do
 		printf '%s=%q\n' "$name" "${!name}"
 	done >"$RIG_STATE/settings"
 }
