@@ -3,17 +3,17 @@
 #
 #   MEMDEV   what the guest's RAM is made of: each has what it is best with
 #   HOW      options of vmfastmig downtime
-#   TWIN     set: the destination is a second QEMU on the source's host
 #
 # QEMU's own have no limit on bandwidth; the downtime limit is the same for all.
 
 KINDS_ALL="tcp multifd zerocopy postcopy preempt rdma pin-all rdmafast floor"
 LIMIT_MS=300
+HUGE_DIR=/run/huge
 
 kind() { # NAME FROM TO
 	local to
 	to=$(address_of "$3")
-	MEMDEV=memfd TWIN=''
+	MEMDEV=file:$HUGE_DIR
 	HOW=(--parameter "downtime-limit=$LIMIT_MS" --parameter max-bandwidth=10000000000)
 	case $1 in
 	tcp) HOW+=(--uri "tcp:$to:4444") ;;
@@ -32,8 +32,8 @@ kind() { # NAME FROM TO
 			--source-daemon-qmp /run/rig/bench.qmp --dest-daemon-qmp /run/rig/bench.qmp)
 		;;
 	floor)
-		MEMDEV=vmfastmig TWIN=yes
-		HOW+=(--uri tcp:127.0.0.1:4444 --capability x-ignore-shared)
+		MEMDEV=shared
+		HOW+=(--uri "tcp:$to:4444" --capability x-ignore-shared)
 		;;
 	*) die "no migration $1: one of $KINDS_ALL" ;;
 	esac
