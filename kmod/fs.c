@@ -100,11 +100,10 @@ int vmfm_region_claim(struct vmfm_region *region, struct vmfm_session *session, 
 	return err;
 }
 
+/* The session has it: nobody else writes this. The guest stands still. */
 void vmfm_region_arrived(struct vmfm_region *region)
 {
-	mutex_lock(&vmfm_regions_lock);
 	WRITE_ONCE(region->sink, false);
-	mutex_unlock(&vmfm_regions_lock);
 }
 
 void vmfm_region_release(struct vmfm_region *region)

@@ -6,6 +6,7 @@
 #ifndef VMFM_LOST_H
 #define VMFM_LOST_H
 
+#include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/types.h>
 
@@ -35,6 +36,17 @@ static inline bool vmfm_folio_poisoned(struct folio *folio)
 {
 	return folio_test_hwpoison(folio) ||
 	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
+}
+
+/*
+ * As folio_put(), by who refers to a folio beside the page cache. A huge one could not
+ * be split for that reference; where it left the page cache meanwhile, whole, it stays
+ * unused for good.
+ */
+static inline void vmfm_folio_put(struct folio *folio)
+{
+	if (!folio_test_large(folio) || !vmfm_folio_poisoned(folio) || READ_ONCE(folio->mapping))
+		folio_put(folio);
 }
 
 /*

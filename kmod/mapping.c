@@ -155,6 +155,24 @@ void vmfm_region_recount(struct vmfm_region *region)
 		vmfm_region_uncharge(region, charged - present);
 }
 
+bool vmfm_region_has_several_users(struct vmfm_region *region)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	const struct mm_struct *user = NULL;
+	bool several = false;
+	struct rb_node *node;
+
+	i_mmap_lock_read(mapping);
+	for (node = rb_first(&mapping->i_mmap.rb_root); node && !several; node = rb_next(node)) {
+		struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, shared.rb);
+
+		several = user && vma->vm_mm != user;
+		user = vma->vm_mm;
+	}
+	i_mmap_unlock_read(mapping);
+	return several;
+}
+
 void vmfm_region_discard(struct vmfm_region *region)
 {
 	struct address_space *mapping = region->inode.i_mapping;

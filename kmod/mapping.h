@@ -23,6 +23,9 @@ extern unsigned int vmfm_huge;	/* parameter: use 2 MiB folios */
  */
 struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index, gfp_t how);
 
+/* Whether more than one process maps it. */
+bool vmfm_region_has_several_users(struct vmfm_region *region);
+
 /* Drops all pages. */
 void vmfm_region_discard(struct vmfm_region *region);
 

@@ -9,6 +9,7 @@
  */
 #include <linux/slab.h>
 
+#include "lost.h"
 #include "rdma.h"
 #include "trace.h"
 
@@ -194,7 +195,7 @@ static void free_batch(struct batch *batch)
 	for (i = 0; i < batch->sges; i++) {
 		ib_dma_unmap_page(device, batch->sge[i].addr, batch->sge[i].length,
 				  DMA_TO_DEVICE);
-		folio_put(batch->folio[i]);
+		vmfm_folio_put(batch->folio[i]);
 	}
 	kfree(batch);
 }

@@ -10,6 +10,7 @@
  * The keys are taken back later.
  */
 #include <linux/highmem.h>
+#include <linux/iommu.h>
 #include <linux/slab.h>
 
 #include "fs.h"
@@ -47,7 +48,7 @@ static void put_pages(struct sg_table *sg)
 	unsigned int i;
 
 	for_each_sg(sg->sgl, entry, sg->nents, i)
-		folio_put(page_folio(sg_page(entry)));
+		vmfm_folio_put(page_folio(sg_page(entry)));
 	sg_free_table(sg);
 }
 
@@ -122,9 +123,22 @@ static int get_pages(struct vmfm_region *file, pgoff_t page, unsigned int pages,
 	}
 }
 
+/* An IOMMU reaches every page, and has only what is not aligned to pages written elsewhere. */
+static bool has_iommu(struct ib_device *device)
+{
+#ifdef CONFIG_IOMMU_API
+	struct iommu_domain *domain = iommu_get_domain_for_dev(device->dma_device);
+
+	return domain && iommu_is_dma_domain(domain);
+#else
+	return false;
+#endif
+}
+
 /*
  * Where the device cannot reach the pages and the kernel has it write elsewhere:
- * what arrives would come to be in them only when they are unmapped.
+ * what arrives would come to be in them only when they are unmapped. (Of an IOMMU, 6.1's
+ * dma_need_sync() answers for what it might do.)
  */
 static bool is_bounced(struct vmfm_chunk *chunk)
 {
@@ -132,7 +146,7 @@ static bool is_bounced(struct vmfm_chunk *chunk)
 	struct scatterlist *entry;
 	int i;
 
-	if (ib_uses_virt_dma(device))
+	if (ib_uses_virt_dma(device) || has_iommu(device))
 		return false;
 	for_each_sg(chunk->sg.sgl, entry, chunk->mapped, i)
 		if (dma_need_sync(device->dma_device, sg_dma_address(entry)))
@@ -222,12 +236,18 @@ static int grant(struct vmfm_xport *xport, struct vmfm_chunk *chunk, const struc
 	return vmfm_send(xport, &msg, &chunk->wr.wr);
 }
 
+/* Until then there are no chunks. */
+static bool is_agreed(struct vmfm_xport *xport)
+{
+	return xport->agreed == xport->session->regions;
+}
+
 /* Whether [page, page + pages) lies in that region, which was agreed on. */
 static bool in_region(struct vmfm_xport *xport, unsigned int region, u64 page, u64 pages)
 {
 	struct vmfm_session *session = xport->session;
 
-	return xport->agreed == session->regions && region < session->regions && pages &&
+	return is_agreed(xport) && region < session->regions && pages &&
 	       page < session->region[region].pages &&
 	       pages <= session->region[region].pages - page;
 }
@@ -358,14 +378,27 @@ static int on_round(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 		.word.number = msg->word.number,
 	};
 
+	if (!is_agreed(xport))
+		return refuse(xport, -EPROTO, "the source ended a round before its regions were agreed on");
 	xport->session->rounds++;
 	return vmfm_send(xport, &ack, NULL);
 }
 
+static bool is_sound(const struct vmfm_chunk *chunk)
+{
+	struct scatterlist *entry;
+	unsigned int i;
+
+	for_each_sg(chunk->sg.sgl, entry, chunk->sg.nents, i)
+		if (vmfm_folio_poisoned(page_folio(sg_page(entry))))
+			return false;
+	return true;
+}
+
 /*
- * Whether memory failure left alone what was received. A huge folio is not split
- * while a chunk refers to it; it has a flag, and it is the chunk's first. Other pages
- * leave the page cache.
+ * Whether memory failure left alone what was received. A page that failed has a flag
+ * at once. It leaves the page cache later, if at all: a huge folio is not split while a
+ * chunk refers to it.
  */
 static bool all_there(struct vmfm_xport *xport)
 {
@@ -376,7 +409,7 @@ static bool all_there(struct vmfm_xport *xport)
 
 	for (i = 0; i < session->regions; i++) {
 		xa_for_each(&xport->chunks[i], at, chunk)
-			if (vmfm_folio_poisoned(page_folio(sg_page(chunk->sg.sgl))))
+			if (!is_sound(chunk))
 				return false;
 		if (vmfm_lost_any(session->region[i].file, 0, ULONG_MAX))
 			return false;
@@ -396,6 +429,8 @@ static int on_done(struct vmfm_xport *xport)
 	unsigned int i;
 	int err;
 
+	if (!is_agreed(xport))
+		return refuse(xport, -EPROTO, "the source was done before its regions were agreed on");
 	vmfm_send_wait_all(xport);	/* a registration that failed is known before we answer */
 	if (vmfm_session_failed(session))
 		return session->error;

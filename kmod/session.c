@@ -282,6 +282,12 @@ static int add_region(struct vmfm_session *session, int fd, const char *name,
 static int empty_region(struct vmfm_session_region *region, bool discard,
 			struct netlink_ext_ack *extack)
 {
+	/* Somebody may have given a QEMU that waits the file of a guest that runs. */
+	if (vmfm_region_has_several_users(region->file)) {
+		VMFM_ERR_MSG(extack, "region %s: more than one process maps its file: is it another guest's?",
+			     region->name);
+		return -EBUSY;
+	}
 	if (discard) {
 		vmfm_region_discard(region->file);
 	} else if (region->file->inode.i_mapping->nrpages ||

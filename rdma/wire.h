@@ -49,12 +49,12 @@ enum vmfm_msg_type {
 	VMFM_MSG_CHUNK = 2,		/* region, chunk: grant me its key */
 	VMFM_MSG_HOLE = 3,		/* region, page, pages: now zero */
 	VMFM_MSG_ROUND = 4,		/* round: all its writes were sent before this */
-	VMFM_MSG_DONE = 5,		/* the last one; invalidate every key */
+	VMFM_MSG_DONE = 5,		/* the last one */
 	/* sink to source */
 	VMFM_MSG_ACCEPT = 16,		/* regions agreed; chunk_pages */
 	VMFM_MSG_GRANT = 17,		/* region, chunk, iova, rkey */
 	VMFM_MSG_ROUND_ACK = 18,	/* round: writes and holes are in memory */
-	VMFM_MSG_DONE_ACK = 19,		/* no key of this session is valid any more */
+	VMFM_MSG_DONE_ACK = 19,		/* all is in memory; the sink ends the queue pair next */
 	VMFM_MSG_CREDIT = 20,		/* nothing but its credits */
 	VMFM_MSG_ERROR = 21,		/* error: negative errno; the sink gives up */
 };

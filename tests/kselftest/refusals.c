@@ -137,6 +137,37 @@ TEST_F(door, sink_keeps_what_is_there)
 	munmap(area, SIZE);
 }
 
+/* By a second QEMU that was given the file of the first, whose guest runs. */
+TEST_F(door, sink_of_a_file_in_use)
+{
+	char *area = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->sink_fd, 0);
+	int end[2], ready[2], err, id;
+	pid_t other;
+	char c;
+
+	area[0] = 9;
+	self->sink.discard = true;
+	ASSERT_EQ(0, pipe(end));
+	ASSERT_EQ(0, pipe(ready));
+	other = fork();
+	if (!other) {
+		close(end[1]);
+		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->sink_fd, 0);
+		_exit(write(ready[1], "", 1) != 1 || read(end[0], &c, 1));
+	}
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	err = door_new(&self->door, &self->sink);
+	EXPECT_REFUSED(EBUSY, "more than one process maps its file");
+	EXPECT_EQ(9, area[0]);
+	close(end[1]);
+	EXPECT_EQ(other, waitpid(other, NULL, 0));
+	id = door_new(&self->door, &self->sink);
+	EXPECT_GT(id, 0);
+	EXPECT_EQ(0, area[0]);
+	EXPECT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_DEL, id, 0));
+	munmap(area, SIZE);
+}
+
 /* The filesystem lives as long as a session has a file of it. */
 TEST_F(door, unmounted_under_a_session)
 {
