@@ -3,17 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "job.h"
+
+#define TIDY_S 10
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct job *jobs;
 static unsigned int last_id;
 
-static bool has_qmp_locked(const char *qmp_path)
+static struct job *with_qmp_locked(const char *qmp_path)
 {
 	struct job *job;
 
@@ -23,12 +26,28 @@ static bool has_qmp_locked(const char *qmp_path)
 	return job;
 }
 
+/* One that only tidies up is hurried, and waited for. */
+static bool is_busy_locked(const char *qmp_path)
+{
+	struct timespec until;
+	struct job *job;
+	int err = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += TIDY_S;
+	while ((job = with_qmp_locked(qmp_path)) && job->tidies && !err) {
+		job_cancel(job);
+		err = pthread_cond_timedwait(&changed, &lock, &until);
+	}
+	return job;
+}
+
 static int list_job(struct job *job, const char *qmp_path)
 {
 	bool busy;
 
 	pthread_mutex_lock(&lock);
-	busy = has_qmp_locked(qmp_path);
+	busy = is_busy_locked(qmp_path);
 	if (!busy) {
 		job->id = ++last_id;
 		job->state = json_pack("{s:i,s:s,s:s,s:s}", "id", job->id, "role",
@@ -123,6 +142,16 @@ void job_phase(struct job *job, const char *phase)
 {
 	job_mark(job, phase, clock_ns());
 	job_set(job, "phase", json_string(phase));
+}
+
+void job_tidy(struct job *job, int wait_ms)
+{
+	struct pollfd hurry = { .fd = job->stop_fd, .events = POLLIN };
+
+	pthread_mutex_lock(&lock);
+	job->tidies = true;
+	pthread_mutex_unlock(&lock);
+	poll(&hurry, 1, wait_ms);
 }
 
 void job_end(struct job *job, json_t *result)

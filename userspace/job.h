@@ -27,12 +27,13 @@ struct job {
 	json_t *marks;		/* of the result: when a phase began and what else was marked */
 	json_t *wishes;		/* options that its thread is to heed; NULL: none now */
 	bool heeds;		/* it takes wishes */
+	bool tidies;		/* the migration is over */
 	unsigned int version;	/* counts changes of state and result */
 };
 
 /*
  * A job in the table, with a reference for the caller, or NULL: no memory, or
- * another job has that monitor.
+ * another job has that monitor. One that tidies up is waited for.
  */
 struct job *job_new(enum job_role role, const char *qmp_path, struct fault *fault);
 void job_get(struct job *job);
@@ -45,6 +46,8 @@ void job_phase(struct job *job, const char *phase);
 /* Takes over @value. */
 void job_set(struct job *job, const char *key, json_t *value);
 /* Takes over @result. The job leaves the table. */
+/* The migration is over. Waits, up to @wait_ms or until the next job wants the guest. */
+void job_tidy(struct job *job, int wait_ms);
 void job_end(struct job *job, json_t *result);
 
 /* Waits for a change after @version; copies of state and result are the caller's. */

@@ -31,6 +31,7 @@
 #define LOAD_MS		60000
 #define PIPED_LOAD_MS	86400000	/* the source has QEMU read all its RAM, and sees to its end */
 #define THANKS_MS	5000
+#define GUEST_FIRST_MS	500
 #define NO_LIMIT	-1
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -61,6 +62,8 @@ void offer_unlist(struct offer *offer)
 		*at = offer->next;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
+	if (offer->has_data)	/* and it may have come late */
+		chan_close(&offer->data);
 }
 
 static struct offer *find_locked(const char *ticket)
@@ -464,18 +467,19 @@ static int run_guest(struct offer *offer, struct fault *fault)
 }
 
 /* The source has heard it once it says thanks. If not, it asks again. */
-static void tell_resumed(struct offer *offer, uint64_t start_ns)
+static bool tell_resumed(struct offer *offer, uint64_t start_ns)
 {
 	struct fault ignored;
-	json_t *thanks;
+	json_t *answer;
+	bool thanks;
 
 	if (chan_send(offer->control, json_pack("{s:{s:f}}", "resumed", "cont_ms",
 						(clock_ns() - start_ns) / 1e6), &ignored) ||
-	    chan_receive(offer->control, THANKS_MS, &thanks, &ignored))
-		return;
-	if (json_is_true(json_object_get(thanks, "thanks")))
-		custody_end(offer->ticket);
-	json_decref(thanks);
+	    chan_receive(offer->control, THANKS_MS, &answer, &ignored))
+		return false;
+	thanks = json_is_true(json_object_get(answer, "thanks"));
+	json_decref(answer);
+	return thanks;
 }
 
 static int commit(struct offer *offer, struct fault *fault)
@@ -496,10 +500,23 @@ static int commit(struct offer *offer, struct fault *fault)
 	if (run_guest(offer, fault))
 		return -1;
 	job_mark(offer->sink->job, "resumed", clock_ns());
-	tell_resumed(offer, start_ns);
+	offer->thanked = tell_resumed(offer, start_ns);
+	return 0;
+}
+
+void offer_let_it_run(struct offer *offer)
+{
+	job_tidy(offer->sink->job, GUEST_FIRST_MS);
+}
+
+/* The custody has the settings, too: it goes last. */
+static void tidy_up(struct offer *offer)
+{
+	offer_let_it_run(offer);
 	guest_restore_settings(&offer->sink->qmp, offer->settings);
 	offer->settings = NULL;
-	return 0;
+	if (offer->thanked)
+		custody_end(offer->ticket);
 }
 
 static int load(struct offer *offer, struct fault *fault)
@@ -557,17 +574,30 @@ static void quit_qemu(struct offer *offer)
 	custody_end(offer->ticket);
 }
 
-static void give_up(struct offer *offer, const struct fault *fault)
+/*
+ * The source's guest may stand still until it hears this, and to take back the keys of
+ * a large guest takes seconds: that comes later. Nobody runs here what they could write
+ * to. The stream ends first, so that a QEMU that reads it answers its monitor.
+ */
+static void tell_failure(struct offer *offer, const struct fault *fault)
 {
 	struct fault ignored;
 	json_t *word = json_pack("{s:s}", "error", fault->text);
 
 	log_warn("job %u: %s", offer->sink->job->id, fault->text);
+	stream_stop(&offer->stream);
 	if (!offer->maybe_ran && offer->loading)
 		quit_qemu(offer);
 	if (!offer->maybe_ran)
 		json_object_set_new(word, "ran", json_false());
 	chan_send(offer->control, word, &ignored);
+	if (!offer->maybe_ran)
+		offer_unlist(offer);	/* a commit said again finds no custody, and has its answer */
+}
+
+/* Once the session has let go of the files. */
+static void give_up(struct offer *offer, const struct fault *fault)
+{
 	if (!offer->loading) {
 		back_to_waiting(offer);
 		return;
@@ -582,8 +612,6 @@ void offer_release(struct offer *offer)
 	struct fault ignored;
 
 	stream_stop(&offer->stream);
-	if (offer->has_data)
-		chan_close(&offer->data);
 	if (offer->session)
 		door_session_do(&offer->door, VMFM_CMD_SESSION_DEL, offer->session, 0, &ignored);
 	if (offer->door.sock)
@@ -597,6 +625,10 @@ static void run_offer(struct offer *offer, json_t *message)
 
 	offer_list(offer);
 	err = serve(offer, message, &fault);
+	if (err < 0)
+		tell_failure(offer, &fault);
+	else if (!err)
+		tidy_up(offer);
 	offer_release(offer);
 	if (err < 0)
 		give_up(offer, &fault);

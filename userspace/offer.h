@@ -23,6 +23,7 @@ struct offer {
 	bool loading;		/* migrate-incoming was sent */
 	bool committed;
 	bool maybe_ran;		/* cont was sent, and not refused */
+	bool thanked;		/* the source knows that it runs here */
 	bool has_data;
 	int end_fd;		/* readable at the end of a QEMU whose monitor is not ours; -1: none */
 	json_t *settings;	/* QEMU's, as they were */
@@ -47,6 +48,11 @@ int offer_note_custody(struct offer *offer, bool told, struct fault *fault);
 /* The next message of the source; its end and an abort are failures. Negative: no limit. */
 int offer_next_message(struct offer *offer, const char *want, int timeout_ms, json_t **message,
 		       struct fault *fault);
+/*
+ * It is the guest's for a moment: its first steps here are slow, and to put settings back
+ * and to end the module's session takes the QEMU's lock and a CPU.
+ */
+void offer_let_it_run(struct offer *offer);
 /* The module's session before its door: its end is waited for. */
 void offer_release(struct offer *offer);
 

@@ -157,6 +157,8 @@ static void serve_domain(struct offer *offer, json_t *message, const char *from,
 	err = serve(offer, message, from, name, &fault);
 	if (err)
 		tell_failure(offer, &fault);
+	else
+		offer_let_it_run(offer);
 	offer_release(offer);
 	offer_unlist(offer);
 	if (offer->end_fd >= 0)

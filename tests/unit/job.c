@@ -206,6 +206,32 @@ static void end_without_result(void)
 	job_put(job);
 }
 
+/* Of one that is over the end is waited for, not the time it takes for tidying up. */
+static void *tidier(void *arg)
+{
+	struct job *job = arg;
+
+	job_tidy(job, 60000);
+	job_end(job, json_object());
+	job_put(job);
+	return NULL;
+}
+
+static void tidying(void)
+{
+	struct job *job = make_job(JOB_SINK, "/run/a.sock");
+	pthread_t thread;
+	int look;
+
+	CHECK(busy("/run/a.sock"));
+	CHECK(!pthread_create(&thread, NULL, tidier, job));
+	for (look = 0; look < 1000 && busy("/run/a.sock"); look++)
+		usleep(1000);	/* it may not have come to it yet */
+	CHECK(look < 1000);
+	pthread_join(thread, NULL);
+	CHECK(!listed());
+}
+
 static void *worker(void *arg)
 {
 	int i;
@@ -348,6 +374,7 @@ int main(void)
 		{ "what is wished of it", wishes },
 		{ "watched by eight threads", watched },
 		{ "an end without a result", end_without_result },
+		{ "the next one waits while it tidies up", tidying },
 		{ "a crowd of jobs", crowd },
 		{ "one job a monitor", one_a_monitor },
 		{ "the last reference frees", last_one_out },
