@@ -100,6 +100,15 @@ static int send_offer(struct source *source, struct fault *fault)
 				   source->virt ? source->virt->domain : NULL), fault);
 }
 
+/* From now on a daemon that starts again has nothing to ask the destination. */
+static void settled(void *arg)
+{
+	struct source *source = arg;
+
+	if (source->journaled)
+		journal_remove(source->qmp.path);
+}
+
 static int take_ready(struct source *source, json_t *ready, struct fault *fault)
 {
 	const char *ticket = json_string_value(json_object_get(ready, "ticket"));
@@ -111,7 +120,8 @@ static int take_ready(struct source *source, json_t *ready, struct fault *fault)
 	strcpy(source->ticket, ticket);
 	snprintf(source->boot_id, sizeof(source->boot_id), "%s", boot_id);
 	source->peer = (struct commit_peer){ .host = source->uri->host, .port = source->uri->port,
-					     .ticket = source->ticket, .boot_id = source->boot_id };
+					     .ticket = source->ticket, .boot_id = source->boot_id,
+					     .settled = settled, .arg = source };
 	((struct sockaddr_in *)&source->rdma)->sin_port = htons(port);
 	return 0;
 }

@@ -9,7 +9,8 @@
 #define ANSWER_MS	40000
 #define RETRY_MS	500
 
-enum commit_outcome commit_answer(struct chan *control, int timeout_ms, struct fault *fault)
+enum commit_outcome commit_answer(const struct commit_peer *peer, struct chan *control,
+				  int timeout_ms, struct fault *fault)
 {
 	enum commit_outcome outcome = COMMIT_UNKNOWN;
 	struct fault ignored;
@@ -20,6 +21,7 @@ enum commit_outcome commit_answer(struct chan *control, int timeout_ms, struct f
 	error = json_object_get(answer, "error");
 	if (json_object_get(answer, "resumed")) {
 		outcome = COMMIT_RAN;
+		peer->settled(peer->arg);
 		chan_send(control, json_pack("{s:b}", "thanks", 1), &ignored);
 	} else {
 		fail(fault, "destination: %s", error && json_is_string(error) ?
@@ -41,7 +43,7 @@ static enum commit_outcome ask(const struct commit_peer *peer, struct fault *fau
 	if (!chan_send(&chan, json_pack("{s:i,s:s,s:s,s:s}", "protocol", PROTOCOL_VERSION,
 					"purpose", "commit", "ticket", peer->ticket, "boot_id",
 					peer->boot_id), fault))
-		outcome = commit_answer(&chan, ANSWER_MS, fault);
+		outcome = commit_answer(peer, &chan, ANSWER_MS, fault);
 	chan_close(&chan);
 	return outcome;
 }

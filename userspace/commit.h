@@ -24,10 +24,17 @@ struct commit_peer {
 	uint16_t port;
 	const char *ticket;
 	const char *boot_id;
+	/*
+	 * Told that the guest ran, before the destination is thanked: it forgets the guest
+	 * then, and would answer whoever says the commit again that it never ran.
+	 */
+	void (*settled)(void *arg);
+	void *arg;
 };
 
 /* Waits for the answer on the control connection. The fault says why it did not run. */
-enum commit_outcome commit_answer(struct chan *control, int timeout_ms, struct fault *fault);
+enum commit_outcome commit_answer(const struct commit_peer *peer, struct chan *control,
+				  int timeout_ms, struct fault *fault);
 
 /*
  * Says it again on a new connection, until there is an answer, up to @timeout_ms or until

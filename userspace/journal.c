@@ -28,17 +28,48 @@ void journal_remove(const char *qmp_path)
 	entry_remove(KIND, qmp_path);
 }
 
+/* Of a daemon before this one. */
+struct left {
+	const char *name;
+	json_t *entry;
+};
+
+/* Another migration of the guest may have begun while the destination was asked. */
+static bool is_current(const struct left *left)
+{
+	json_t *now = entry_read(KIND, left->name);
+	bool same = now && json_equal(now, left->entry);
+
+	json_decref(now);
+	return same;
+}
+
+static void forget(void *arg)
+{
+	const struct left *left = arg;
+
+	if (is_current(left))
+		entry_remove(KIND, left->name);
+}
+
+static const char *text_of(const struct left *left, const char *key)
+{
+	return json_string_value(json_object_get(left->entry, key));
+}
+
 /* Whether the guest may run here: not if it runs at the destination, or may. */
-static bool is_ours(json_t *entry, struct fault *fault)
+static bool is_ours(struct left *left, struct fault *fault)
 {
 	struct commit_peer peer = {
-		.host = json_string_value(json_object_get(entry, "host")),
-		.port = json_integer_value(json_object_get(entry, "port")),
-		.ticket = json_string_value(json_object_get(entry, "ticket")),
-		.boot_id = json_string_value(json_object_get(entry, "boot_id")),
+		.host = text_of(left, "host"),
+		.port = json_integer_value(json_object_get(left->entry, "port")),
+		.ticket = text_of(left, "ticket"),
+		.boot_id = text_of(left, "boot_id"),
+		.settled = forget,
+		.arg = left,
 	};
 
-	if (!json_is_true(json_object_get(entry, "committed")))
+	if (!json_is_true(json_object_get(left->entry, "committed")))
 		return true;
 	if (!peer.host || !peer.ticket || !peer.boot_id)
 		return fail(fault, "no destination in the journal"), false;
@@ -53,31 +84,21 @@ static bool is_ours(json_t *entry, struct fault *fault)
 	}
 }
 
-/* Another migration of the guest may have begun while the destination was asked. */
-static bool is_current(const char *name, json_t *entry)
+static int repair(struct left *left, struct fault *fault)
 {
-	json_t *now = entry_read(KIND, name);
-	bool same = now && json_equal(now, entry);
-
-	json_decref(now);
-	return same;
-}
-
-static int repair(const char *name, json_t *entry, struct fault *fault)
-{
-	const char *path = json_string_value(json_object_get(entry, "qmp"));
-	json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
+	json_int_t pid = json_integer_value(json_object_get(left->entry, "pid"));
+	const char *path = text_of(left, "qmp");
 	struct qmp qmp;
 	int err;
 
-	if (!path || !is_ours(entry, fault))
+	if (!path || !is_ours(left, fault))
 		return -1;
-	if (!is_current(name, entry))
+	if (!is_current(left))
 		return fail(fault, "a later migration has taken over");
-	if (qmp_open_inner(&qmp, path, json_string_value(json_object_get(entry, "past")), fault))
+	if (qmp_open_inner(&qmp, path, text_of(left, "past"), fault))
 		return -1;
 	err = pid && qmp.pid != pid ? fail(fault, "another QEMU is at %s now", path) :
-	      resume_guest(&qmp, json_is_true(json_object_get(entry, "running")), fault);
+	      resume_guest(&qmp, json_is_true(json_object_get(left->entry, "running")), fault);
 	qmp_close(&qmp);
 	return err;
 }
@@ -87,15 +108,17 @@ static void *repair_thread(void *arg)
 {
 	struct fault fault = { "" };
 	char *name = arg;
-	json_t *entry = entry_read(KIND, name);
+	struct left left = { name, entry_read(KIND, name) };
 
-	if (entry && repair(name, entry, &fault))
+	if (left.entry && repair(&left, &fault))
 		log_warn("left from before, %s: %s", name, fault.text);
-	else if (entry)
+	else if (left.entry)
 		log_warn("left from before, %s: the guest goes on here", name);
-	if (!entry || is_current(name, entry))
+	if (left.entry)
+		forget(&left);
+	else
 		entry_remove(KIND, name);
-	json_decref(entry);
+	json_decref(left.entry);
 	free(name);
 	return NULL;
 }

@@ -15,7 +15,7 @@
 struct journal {
 	const struct qmp *qmp;
 	bool running;		/* the guest was, before the switchover */
-	struct commit_peer peer;
+	struct commit_peer peer;	/* but what to tell when it settles */
 };
 
 /* Written through before it answers. */

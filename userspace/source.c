@@ -170,8 +170,6 @@ void source_run(struct job *job, const struct source_order *order)
 		result = json_pack("{s:b,s:O}", "ok", 1, "checks", source.checks);
 	} else {
 		result = source_result(&source, text);
-		if (source.journaled)
-			journal_remove(source.qmp.path);
 	}
 	source_release(&source);
 	job_end(job, result);

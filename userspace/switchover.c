@@ -228,7 +228,7 @@ int source_commit(struct source *source, struct fault *fault)
 	if (chan_send(&source->control, json_pack("{s:b}", "commit", 1), fault))
 		return -1;	/* not whole: nobody can have read it */
 	source->committed = true;
-	outcome = commit_answer(&source->control, SOURCE_ANSWER_MS, fault);
+	outcome = commit_answer(&source->peer, &source->control, SOURCE_ANSWER_MS, fault);
 	if (outcome == COMMIT_SILENT)
 		outcome = commit_again(&source->peer, COMMIT_AGAIN_MS, source->job->stop_fd,
 				       fault);

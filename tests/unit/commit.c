@@ -17,6 +17,20 @@
 struct config config;
 
 static struct fault fault;
+static int settled;
+
+static void settle(void *arg)
+{
+	(void)arg;
+	settled++;
+}
+
+/* The journal goes first: a source that dies in between must not say the commit again. */
+static void settle_unthanked(void *server)
+{
+	CHECK(!chan_readable(server, 100));
+	settled++;
+}
 
 static enum commit_outcome answered(const char *answer, bool *thanked)
 {
@@ -24,18 +38,21 @@ static enum commit_outcome answered(const char *answer, bool *thanked)
 	struct meeting meeting = { .client_creds = &none, .server_creds = &none };
 	enum commit_outcome outcome;
 	json_t *thanks = NULL;
+	struct commit_peer peer = { .settled = settle_unthanked, .arg = &meeting.server };
 	struct fault ignored;
 
+	settled = 0;
 	meet(&meeting);
 	if (answer)
 		CHECK(!chan_send(&meeting.server, json_loads(answer, 0, NULL), &ignored));
 	else
 		chan_close(&meeting.server);
 	fault.text[0] = 0;
-	outcome = commit_answer(&meeting.client, 1000, &fault);
+	outcome = commit_answer(&peer, &meeting.client, 1000, &fault);
 	*thanked = answer && !chan_receive(&meeting.server, 100, &thanks, &ignored) &&
 		   json_object_get(thanks, "thanks");
 	json_decref(thanks);
+	CHECK(settled == (outcome == COMMIT_RAN));
 	chan_close(&meeting.client);
 	chan_close(&meeting.server);
 	return outcome;
@@ -113,7 +130,8 @@ static void *serve(void *arg)
 
 static enum commit_outcome again(const char *const *answers, int count)
 {
-	struct commit_peer peer = { .host = "127.0.0.1", .ticket = TICKET, .boot_id = BOOT_ID };
+	struct commit_peer peer = { .host = "127.0.0.1", .ticket = TICKET, .boot_id = BOOT_ID,
+				    .settled = settle };
 	struct daemon daemon = { .answers = answers };
 	enum commit_outcome outcome;
 	uint16_t port;
@@ -121,11 +139,13 @@ static enum commit_outcome again(const char *const *answers, int count)
 	daemon.listen = meeting_listen("127.0.0.1", &port);
 	CHECK(!pthread_create(&daemon.thread, NULL, serve, &daemon));
 	peer.port = port;
+	settled = 0;
 	outcome = commit_again(&peer, 10000, -1, &fault);
 	shutdown(daemon.listen, SHUT_RDWR);
 	pthread_join(daemon.thread, NULL);
 	close(daemon.listen);
 	CHECK(daemon.asked == count);
+	CHECK(settled == (outcome == COMMIT_RAN));
 	return outcome;
 }
 
@@ -145,7 +165,8 @@ static void over_and_over(void)
 
 static void nobody(void)
 {
-	struct commit_peer peer = { .host = "127.0.0.1", .ticket = TICKET, .boot_id = BOOT_ID };
+	struct commit_peer peer = { .host = "127.0.0.1", .ticket = TICKET, .boot_id = BOOT_ID,
+				    .settled = settle };
 	int stop_fd = eventfd(1, EFD_CLOEXEC);
 	uint64_t start_ms = clock_ms();
 	uint16_t port;
