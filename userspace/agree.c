@@ -177,9 +177,15 @@ int source_open_data(struct source *source, struct fault *fault)
 						  "purpose", "stream", "ticket", source->ticket), fault);
 }
 
+int source_keep_settings(struct source *source, struct fault *fault)
+{
+	return guest_read_settings(&source->qmp, &source->settings, fault) ?:
+	       source_write_journal(source, false, fault);
+}
+
 int source_prepare(struct source *source, struct fault *fault)
 {
-	return source_open_data(source, fault) ?:
+	return source_open_data(source, fault) ?: source_keep_settings(source, fault) ?:
 	       guest_change_settings(&source->qmp, source->options.downtime_ms,
 				     &source->settings, fault);
 }

@@ -66,15 +66,16 @@ static inline const char *guest_text(const struct guest *guest, const char *key)
 	return text ? text : "";
 }
 
+/* What guest_restore_settings() needs; NULL on failure. */
+int guest_read_settings(struct qmp *qmp, json_t **settings, struct fault *fault);
 /*
  * QEMU's migration capabilities and parameters as we need them. *before is what
- * they were, for guest_restore_settings(); it is set on failure, too, or NULL.
+ * they were: read first where it is NULL; on failure it is set, too, or NULL.
  */
 int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
 			  struct fault *fault);
 /* The parameters alone: of a migration that is under way, too. */
-int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
-			struct fault *fault);
+int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, struct fault *fault);
 /* After that: our RAM is in QEMU's stream, too. Both QEMUs have to agree on it. */
 int guest_send_shared(struct qmp *qmp, struct fault *fault);
 /* Takes over @before (may be NULL). */

@@ -2,22 +2,27 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "entry.h"
+#include "guest.h"
 #include "journal.h"
 #include "log.h"
 #include "resume.h"
 
 #define KIND		"journal"
 #define COMMIT_MS	600000
+#define END_MS		30000
 
 int journal_write(const struct journal *journal, bool committed, struct fault *fault)
 {
 	return entry_write(KIND, journal->qmp->path,
-			   json_pack("{s:s,s:s,s:i,s:b,s:b,s:s,s:i,s:s,s:s}", "qmp",
+			   json_pack("{s:s,s:s,s:i,s:b,s:b,s:b,s:O*,s:s,s:i,s:s,s:s}", "qmp",
 				     journal->qmp->path, "past", journal->qmp->past,
 				     "pid", (int)journal->qmp->pid, "running", journal->running,
-				     "committed", committed, "host", journal->peer.host,
+				     "migrating", journal->migrating, "committed", committed,
+				     "settings", journal->settings, "host", journal->peer.host,
 				     "port", (int)journal->peer.port, "ticket",
 				     journal->peer.ticket, "boot_id", journal->peer.boot_id),
 			   fault);
@@ -84,21 +89,85 @@ static bool is_ours(struct left *left, struct fault *fault)
 	}
 }
 
-static int repair(struct left *left, struct fault *fault)
+/* The QEMU that it was of, or none. */
+static int open_qemu(const struct left *left, struct qmp *qmp, struct fault *fault)
 {
 	json_int_t pid = json_integer_value(json_object_get(left->entry, "pid"));
 	const char *path = text_of(left, "qmp");
+
+	if (qmp_open_inner(qmp, path, text_of(left, "past"), fault))
+		return -1;
+	if (!pid || qmp->pid == pid)
+		return 0;
+	qmp_close(qmp);
+	return fail(fault, "another QEMU is at %s now", path);
+}
+
+/*
+ * A migration that QEMU has in hand and we did not begin: what QEMU wrote to us broke
+ * with our predecessor, and it ends by itself. Or it is somebody else's, who came since.
+ */
+static int await_end(struct qmp *qmp, struct fault *fault)
+{
+	uint64_t deadline_ms = clock_ms() + END_MS;
+
+	while (resume_is_migrating(qmp)) {
+		if (clock_ms() > deadline_ms)
+			return fail(fault, "a migration of it is under way, which goes with what was set for ours (query-migrate-capabilities)");
+		usleep(20000);
+	}
+	return 0;
+}
+
+static void restore_settings(const struct left *left, struct qmp *qmp)
+{
+	guest_restore_settings(qmp, json_incref(json_object_get(left->entry, "settings")));
+}
+
+static int bring_back(const struct left *left, struct qmp *qmp, struct fault *fault)
+{
+	int err;
+
+	if (json_is_false(json_object_get(left->entry, "migrating"))) {
+		err = await_end(qmp, fault);
+		if (err)
+			return err;
+	} else {
+		err = resume_guest(qmp, json_is_true(json_object_get(left->entry, "running")), fault);
+	}
+	restore_settings(left, qmp);
+	return err;
+}
+
+/* It is its administrator's from now on, who may run it here. */
+static void leave(const struct left *left)
+{
+	struct fault ignored;
+	struct qmp qmp;
+
+	if (!json_object_get(left->entry, "settings") || !is_current(left) ||
+	    open_qemu(left, &qmp, &ignored))
+		return;
+	restore_settings(left, &qmp);
+	qmp_close(&qmp);
+}
+
+static int repair(struct left *left, struct fault *fault)
+{
 	struct qmp qmp;
 	int err;
 
-	if (!path || !is_ours(left, fault))
+	if (!text_of(left, "qmp"))
+		return fail(fault, "no monitor in the journal");
+	if (!is_ours(left, fault)) {
+		leave(left);
 		return -1;
+	}
 	if (!is_current(left))
 		return fail(fault, "a later migration has taken over");
-	if (qmp_open_inner(&qmp, path, text_of(left, "past"), fault))
+	if (open_qemu(left, &qmp, fault))
 		return -1;
-	err = pid && qmp.pid != pid ? fail(fault, "another QEMU is at %s now", path) :
-	      resume_guest(&qmp, json_is_true(json_object_get(left->entry, "running")), fault);
+	err = bring_back(left, &qmp, fault);
 	qmp_close(&qmp);
 	return err;
 }

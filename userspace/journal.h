@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How far a source's switchover came, per monitor. A daemon that starts again
+ * How far a source's migration came, per monitor. A daemon that starts again
  * brings back guests that its predecessor left stopped before the commit point,
- * and asks the destination about those past it.
+ * asks the destination about those past it, and gives QEMU its settings back.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
@@ -15,6 +15,8 @@
 struct journal {
 	const struct qmp *qmp;
 	bool running;		/* the guest was, before the switchover */
+	bool migrating;		/* QEMU is, or is about to: before that there is nothing to cancel */
+	json_t *settings;	/* of its migration, as they were; NULL: it has them */
 	struct commit_peer peer;	/* but what to tell when it settles */
 };
 

@@ -163,8 +163,8 @@ int piped_prepare(struct source *source, struct fault *fault)
 	struct piped *piped = source->piped;
 
 	if (source_open_data(source, fault) ||
-	    guest_change_limits(&source->qmp, piped_downtime_ms(source), &source->settings,
-				fault) ||
+	    source_keep_settings(source, fault) ||
+	    guest_change_limits(&source->qmp, piped_downtime_ms(source), fault) ||
 	    start_conduit(source, fault) ||
 	    minder_start(&piped->minder, &source->qmp, source->job, fault))
 		return -1;
@@ -224,7 +224,10 @@ int piped_flow(struct source *source, struct fault *fault)
 
 int piped_switchover(struct source *source, struct fault *fault)
 {
-	if (read_running(source, fault) || source_announce(source, fault))
+	if (read_running(source, fault) || source_tell_switchover(source, fault))
+		return -1;
+	source->migrating = true;
+	if (source_write_journal(source, false, fault))
 		return -1;
 	return piped_flow(source, fault);
 }

@@ -54,7 +54,7 @@ static json_t *wanted_capabilities(const json_t *known)
 	return list;
 }
 
-static int read_settings(struct qmp *qmp, json_t **settings, struct fault *fault)
+int guest_read_settings(struct qmp *qmp, json_t **settings, struct fault *fault)
 {
 	json_t *list = NULL, *all = NULL;
 
@@ -71,18 +71,11 @@ static int read_settings(struct qmp *qmp, json_t **settings, struct fault *fault
 				    qmp->path);
 }
 
-static int set_limits(struct qmp *qmp, unsigned int downtime_ms, struct fault *fault)
+int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, struct fault *fault)
 {
 	return qmp_call(qmp, "migrate-set-parameters",
 			json_pack("{s:I,s:I}", "max-bandwidth", (json_int_t)10 << 30,
 				  "downtime-limit", (json_int_t)downtime_ms), NULL, fault);
-}
-
-int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
-			struct fault *fault)
-{
-	*before = NULL;
-	return read_settings(qmp, before, fault) ?: set_limits(qmp, downtime_ms, fault);
 }
 
 int guest_send_shared(struct qmp *qmp, struct fault *fault)
@@ -97,14 +90,13 @@ int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **be
 {
 	json_t *list;
 
-	*before = NULL;
-	if (read_settings(qmp, before, fault))
+	if (!*before && guest_read_settings(qmp, before, fault))
 		return -1;
 	list = wanted_capabilities(json_object_get(*before, "capabilities"));
 	if (qmp_call(qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
 		     NULL, fault))
 		return -1;
-	return set_limits(qmp, downtime_ms, fault);
+	return guest_change_limits(qmp, downtime_ms, fault);
 }
 
 void guest_restore_settings(struct qmp *qmp, json_t *before)

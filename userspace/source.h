@@ -64,6 +64,8 @@ int source_preflight(struct source *source, struct fault *fault);
 int source_prepare(struct source *source, struct fault *fault);
 uint64_t source_present_bytes(const struct guest *guest);
 int source_open_data(struct source *source, struct fault *fault);
+/* QEMU's, before they are changed: for us, and in the journal. */
+int source_keep_settings(struct source *source, struct fault *fault);
 /* precopy.c */
 int source_start(struct source *source, struct fault *fault);
 int source_precopy(struct source *source, struct fault *fault);
@@ -83,8 +85,7 @@ int source_ready(struct source *source, struct fault *fault);
 int source_commit(struct source *source, struct fault *fault);
 /* To the destination, which then waits for QEMU's stream. */
 int source_tell_switchover(struct source *source, struct fault *fault);
-/* And in the journal. */
-int source_announce(struct source *source, struct fault *fault);
+int source_write_journal(struct source *source, bool committed, struct fault *fault);
 int source_begin_final(struct source *source, struct fault *fault);
 /* All RAM is there then. */
 int source_end_final(struct source *source, struct fault *fault);

@@ -56,9 +56,10 @@ static int read_running(struct source *source, struct fault *fault)
 	return 0;
 }
 
-static int write_journal(struct source *source, bool committed, struct fault *fault)
+int source_write_journal(struct source *source, bool committed, struct fault *fault)
 {
 	struct journal journal = { .qmp = &source->qmp, .running = source->was_running,
+				   .migrating = source->migrating, .settings = source->settings,
 				   .peer = source->peer };
 
 	if (source->native)
@@ -93,21 +94,17 @@ int source_tell_switchover(struct source *source, struct fault *fault)
 	       source_expect(source, "listening", SOURCE_ANSWER_MS, fault);
 }
 
-int source_announce(struct source *source, struct fault *fault)
-{
-	return source_tell_switchover(source, fault) ?: write_journal(source, false, fault);
-}
-
 int source_switchover(struct source *source, struct fault *fault)
 {
-	if (read_running(source, fault) || source_announce(source, fault) ||
+	if (read_running(source, fault) || source_tell_switchover(source, fault) ||
 	    stream_give(&source->stream, &source->qmp, &source->data, true, fault) ||
 	    catch_up(source, fault))
 		return -1;
 	qmp_drop_events(&source->qmp, "MIGRATION");
 	qmp_drop_events(&source->qmp, "STOP");
 	source->migrating = true;
-	if (qmp_call(&source->qmp, "migrate", json_pack("{s:s}", "uri", STREAM_URI), NULL,
+	if (source_write_journal(source, false, fault) ||
+	    qmp_call(&source->qmp, "migrate", json_pack("{s:s}", "uri", STREAM_URI), NULL,
 		     fault))
 		return -1;
 	return wait_status(source, "pre-switchover", SOURCE_ANSWER_MS, fault);
@@ -211,6 +208,16 @@ static void read_downtime(struct source *source)
 	json_decref(answer);
 }
 
+/* The guest may be run here by its administrator: a daemon after us has no more to do then. */
+static void give_back_settings(struct source *source)
+{
+	struct fault ignored;
+
+	guest_restore_settings(&source->qmp, source->settings);
+	source->settings = NULL;
+	source_write_journal(source, true, &ignored);
+}
+
 /*
  * The commit point is that the commit has been sent whole. Before it nothing
  * runs the guest there; after it only the destination's answer that it never
@@ -223,7 +230,7 @@ int source_commit(struct source *source, struct fault *fault)
 
 	if (job_cancelled(source->job) || chan_readable(&source->control, 0))
 		return source_why(source, fault);
-	if (write_journal(source, true, fault))
+	if (source_write_journal(source, true, fault))
 		return -1;
 	if (chan_send(&source->control, json_pack("{s:b}", "commit", 1), fault))
 		return -1;	/* not whole: nobody can have read it */
@@ -241,6 +248,7 @@ int source_commit(struct source *source, struct fault *fault)
 	source->committed = outcome != COMMIT_NEVER;
 	if (!source->committed)
 		return -1;
+	give_back_settings(source);
 	later = *fault;
 	return fail(fault, "the outcome is unknown: the destination was told to run the guest, and then: %.160s. The guest is stopped here. If it runs at %s, quit the QEMU here; only if it certainly does not, cont it here",
 		    later.text, source->uri->host);

@@ -14,14 +14,12 @@ static void tell_abort(struct source *source, const struct fault *fault)
 		chan_send(&source->control, json_pack("{s:s}", "abort", fault->text), &ignored);
 }
 
-static void bring_back(struct source *source, struct fault *fault)
+static int bring_back(struct source *source, struct fault *fault)
 {
 	struct fault why = *fault, more;
 
-	if (!resume_guest(&source->qmp, source->was_running, &more))
-		journal_remove(source->qmp.path);
-	else
-		fail(fault, "%.200s; and then: %s", why.text, more.text);
+	return resume_guest(&source->qmp, source->was_running, &more) ?
+	       fail(fault, "%.200s; and then: %s", why.text, more.text) : 0;
 }
 
 /*
@@ -31,6 +29,7 @@ static void bring_back(struct source *source, struct fault *fault)
 void source_undo(struct source *source, struct fault *fault)
 {
 	struct fault ignored;
+	int err = 0;
 
 	tell_abort(source, fault);
 	if (source->piped)
@@ -41,13 +40,13 @@ void source_undo(struct source *source, struct fault *fault)
 	if (source->qmp.fd >= 0)
 		qmp_go_past(&source->qmp, &ignored);
 	if (source->migrating)
-		bring_back(source, fault);
-	else if (source->journaled)
-		journal_remove(source->qmp.path);
+		err = bring_back(source, fault);
 	if (source->session)
 		door_session_do(&source->door, VMFM_CMD_SESSION_DEL, source->session, 0, &ignored);
 	guest_restore_settings(&source->qmp, source->settings);
 	source->settings = NULL;
+	if (source->journaled && !err)	/* else a daemon that starts again tries it once more */
+		journal_remove(source->qmp.path);
 }
 
 void source_release(struct source *source)

@@ -196,7 +196,7 @@ static void settings(void)
 	static const char *const ours[] = { "x-ignore-shared", "return-path", "events",
 					    "pause-before-switchover", "late-block-activate" };
 	pid_t pid = read_guest("-object iothread,id=io0");
-	json_t *before;
+	json_t *before = NULL;
 	size_t i;
 
 	set_capability("multifd", true);
@@ -235,6 +235,7 @@ static void settings_of_users(void)
 			     "capabilities", "capability", name, "state", 1), NULL, &fault))
 			continue;	/* this QEMU cannot, or not alone */
 		tried++;
+		before = NULL;
 		if (!CHECK(!guest_change_settings(&qmp, 50, &before, &fault)))
 			CHECK_TEXT(fault.text, name);
 		CHECK(has("x-ignore-shared", true) && has("return-path", true));

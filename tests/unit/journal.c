@@ -9,6 +9,7 @@
 
 #include "daemon.h"
 #include "entry.h"
+#include "guest.h"
 #include "journal.h"
 #include "meeting.h"
 #include "played.h"
@@ -25,14 +26,23 @@ struct config config;
 
 static struct fault fault;
 
-/* Of a QEMU whose monitor this process plays. */
-static int note(bool running, bool committed, uint16_t port)
+/* Of a QEMU whose monitor this process plays; its migration had begun, or not. */
+static int note_of(bool migrating, bool running, bool committed, uint16_t port)
 {
 	struct qmp qmp = { .path = MONITOR, .pid = getpid() };
-	struct journal journal = { .qmp = &qmp, .running = running,
+	struct journal journal = { .qmp = &qmp, .running = running, .migrating = migrating,
+				   .settings = json_pack("{s:[],s:{}}", "capabilities",
+							 "parameters"),
 				   .peer = { "127.0.0.1", port, TICKET, BOOT_ID } };
+	int err = journal_write(&journal, committed, &fault);
 
-	return journal_write(&journal, committed, &fault);
+	json_decref(journal.settings);
+	return err;
+}
+
+static int note(bool running, bool committed, uint16_t port)
+{
+	return note_of(true, running, committed, port);
 }
 
 static size_t left(void)
@@ -45,14 +55,19 @@ static size_t left(void)
 }
 
 /* Repairs run in threads; an entry goes at the end of its own. */
-static void repair(void)
+static void await_none_left(void)
 {
 	int tries;
 
-	journal_repair();
 	for (tries = 0; tries < 1000 && left(); tries++)
 		usleep(10000);
 	CHECK(!left());
+}
+
+static void repair(void)
+{
+	journal_repair();
+	await_none_left();
 }
 
 static void written(void)
@@ -97,7 +112,7 @@ static struct played repaired(const char *status, bool running)
 	CHECK(!note(running, false, 7471));
 	repair();
 	played_end(&played);
-	CHECK(played.connected == 1);
+	CHECK(played.connected == 1 && played.settings == 2);
 	return played;
 }
 
@@ -107,10 +122,45 @@ static void brings_back(void)
 	CHECK(repaired("postmigrate", true).conts == 1);
 }
 
+/* Before QEMU's migration: the guest is as somebody wants it, and only the settings are ours. */
+static void nothing_but_settings(void)
+{
+	static const char *const states[] = { "running", "paused", "postmigrate" };
+	struct played played;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		run_own("");
+		played_start(&played, MONITOR, states[i]);
+		CHECK(!note_of(false, true, false, 7471));
+		repair();
+		played_end(&played);
+		CHECK(played.settings == 2 && !played.cancels && !played.conts);
+	}
+}
+
+/* One that we did not begin: it may be somebody else's. */
+static void leaves_migrations(void)
+{
+	struct played played;
+
+	run_own("");
+	played_start(&played, MONITOR, "running");
+	played.migration = "active";
+	CHECK(!note_of(false, true, false, 7471));
+	journal_repair();
+	usleep(1000000);
+	CHECK(left() == 1 && !played.settings);
+	played.migration = "failed";
+	await_none_left();
+	played_end(&played);
+	CHECK(played.settings == 2 && !played.cancels && !played.conts);
+}
+
 /* What the repair says to a QEMU at MONITOR, of an entry of @qmp. */
 static struct played repaired_as(const struct qmp *qmp)
 {
-	struct journal journal = { .qmp = qmp, .running = true,
+	struct journal journal = { .qmp = qmp, .running = true, .migrating = true,
 				   .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
 	struct played played;
 
@@ -217,8 +267,21 @@ static void committed_and_ran(void)
 
 static void committed_and_never_ran(void)
 {
+	struct played played;
+
 	run_own("");
-	CHECK(asked("{\"error\":\"lost\",\"ran\":false}").conts == 1);
+	played = asked("{\"error\":\"lost\",\"ran\":false}");
+	CHECK(played.conts == 1 && played.settings == 2);
+}
+
+/* Its administrator decides, and has the QEMU as it was. */
+static void committed_and_nobody_knows(void)
+{
+	struct played played;
+
+	run_own("");
+	played = asked("{\"error\":\"lost\"}");
+	CHECK(!played.conts && !played.cancels && played.settings == 2);
 }
 
 /* Without an answer it is nobody's to run: the entry waits. */
@@ -272,7 +335,8 @@ static void odd_entries(void)
 /* A QEMU that migrated to nowhere, as a daemon that was killed leaves it. */
 static void real_qemu(void)
 {
-	struct journal journal = { .running = true, .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
+	struct journal journal = { .running = true, .migrating = true,
+				   .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
 	json_t *answer = NULL;
 	struct qmp qmp;
 	pid_t pid;
@@ -306,6 +370,41 @@ static void real_qemu(void)
 	qemu_end(pid);
 }
 
+static bool has(struct qmp *qmp, const char *capability)
+{
+	json_t *answer = NULL;
+	bool is;
+
+	CHECK(!qmp_call(qmp, "query-migrate-capabilities", NULL, &answer, &fault));
+	is = qmp_has_capability(answer, capability);
+	json_decref(answer);
+	return is;
+}
+
+/* As a daemon leaves it that is killed while it sends RAM. */
+static void real_settings(void)
+{
+	struct journal journal = { .running = true, .peer = { "127.0.0.1", 1, TICKET, BOOT_ID } };
+	struct qmp qmp;
+	pid_t pid;
+
+	run_own("");
+	pid = qemu_start(MONITOR, "");
+	CHECK(!qmp_open(&qmp, MONITOR, &fault));
+	journal.qmp = &qmp;
+	CHECK(!guest_read_settings(&qmp, &journal.settings, &fault));
+	CHECK(!journal_write(&journal, false, &fault));
+	CHECK(!guest_change_settings(&qmp, 50, &journal.settings, &fault));
+	CHECK(has(&qmp, "x-ignore-shared") && has(&qmp, "pause-before-switchover"));
+	qmp_close(&qmp);
+	repair();
+	CHECK(!qmp_open(&qmp, MONITOR, &fault));
+	CHECK(!has(&qmp, "x-ignore-shared") && !has(&qmp, "pause-before-switchover"));
+	json_decref(journal.settings);
+	qmp_close(&qmp);
+	qemu_end(pid);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -317,10 +416,14 @@ int main(void)
 		{ "a guest that runs is left alone", leaves_running },
 		{ "past the commit point: it runs there", committed_and_ran },
 		{ "past the commit point: it never ran there", committed_and_never_ran },
+		{ "past the commit point: nobody knows", committed_and_nobody_knows },
 		{ "past the commit point: no answer", committed_and_unknown },
+		{ "before QEMU's migration", nothing_but_settings },
+		{ "a migration of somebody else's", leaves_migrations },
 		{ "another QEMU at its monitor", another_qemu },
 		{ "odd entries", odd_entries },
 		{ "a QEMU that has migrated", real_qemu },
+		{ "a QEMU with settings of ours", real_settings },
 	};
 
 	return TAP_RUN(tests);

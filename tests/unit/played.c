@@ -57,7 +57,7 @@ void played_start(struct played *played, const char *path, const char *status)
 	memset(played, 0, sizeof(*played));
 	snprintf(played->status, sizeof(played->status), "%s", status);
 	played->migration = "completed";
-	script_start(&played->script, path, play, played);
+	script_start_each(&played->script, path, play, played);
 }
 
 void played_end(struct played *played)

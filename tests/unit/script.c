@@ -12,17 +12,20 @@
 static void *run(void *arg)
 {
 	struct script *script = arg;
-	int fd = accept(script->listen, NULL, NULL);
+	int fd;
 
-	if (fd >= 0) {
+	do {
+		fd = accept(script->listen, NULL, NULL);
+		if (fd < 0)
+			break;
 		script->play(fd, script->arg);
 		close(fd);
-	}
+	} while (script->each);
 	return NULL;
 }
 
-void script_start(struct script *script, const char *path, void (*play)(int fd, void *arg),
-		  void *arg)
+static void start(struct script *script, const char *path, void (*play)(int fd, void *arg),
+		  void *arg, bool each)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
@@ -30,10 +33,23 @@ void script_start(struct script *script, const char *path, void (*play)(int fd, 
 	unlink(path);
 	script->play = play;
 	script->arg = arg;
+	script->each = each;
 	script->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(script->listen, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(script->listen, 1) || pthread_create(&script->thread, NULL, run, script))
 		abort();
+}
+
+void script_start(struct script *script, const char *path, void (*play)(int fd, void *arg),
+		  void *arg)
+{
+	start(script, path, play, arg, false);
+}
+
+void script_start_each(struct script *script, const char *path, void (*play)(int fd, void *arg),
+		       void *arg)
+{
+	start(script, path, play, arg, true);
 }
 
 void script_end(struct script *script)

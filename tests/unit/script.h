@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #define SCRIPT_GREETING \
 	"{\"QMP\":{\"version\":{\"qemu\":{\"micro\":22,\"minor\":2,\"major\":7}},\"capabilities\":[]}}\r\n"
@@ -13,12 +14,16 @@ struct script {
 	int listen;
 	void (*play)(int fd, void *arg);
 	void *arg;
+	bool each;
 	pthread_t thread;
 };
 
 /* Listens at @path; plays to the first who connects, then closes. */
 void script_start(struct script *script, const char *path, void (*play)(int fd, void *arg),
 		  void *arg);
+/* Plays to each who connects, one after the other. */
+void script_start_each(struct script *script, const char *path, void (*play)(int fd, void *arg),
+		       void *arg);
 /* Waits for its end. */
 void script_end(struct script *script);
 
