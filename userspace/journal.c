@@ -13,7 +13,9 @@
 
 #define KIND		"journal"
 #define COMMIT_MS	600000
+#define AGAIN_MS	500
 #define END_MS		30000
+#define TAKEN_OVER	"a later migration has taken over"
 
 int journal_write(const struct journal *journal, bool committed, struct fault *fault)
 {
@@ -62,6 +64,79 @@ static const char *text_of(const struct left *left, const char *key)
 	return json_string_value(json_object_get(left->entry, key));
 }
 
+static bool is_same_qemu(const struct left *left, const struct qmp *qmp)
+{
+	json_int_t pid = json_integer_value(json_object_get(left->entry, "pid"));
+
+	return !pid || qmp->pid == pid;
+}
+
+static int open_monitor(const struct left *left, struct qmp *qmp, struct fault *fault)
+{
+	return qmp_open_inner(qmp, text_of(left, "qmp"), text_of(left, "past"), fault);
+}
+
+/* The QEMU that it was of, or none. */
+static int open_qemu(const struct left *left, struct qmp *qmp, struct fault *fault)
+{
+	if (open_monitor(left, qmp, fault))
+		return -1;
+	if (is_same_qemu(left, qmp))
+		return 0;
+	qmp_close(qmp);
+	return fail(fault, "another QEMU is at %s now", text_of(left, "qmp"));
+}
+
+enum here {
+	HERE_GIVEN_AWAY,	/* stopped as when the commit was said, or its QEMU is gone */
+	HERE_UNSEEN,		/* its monitor is in use, or does not answer */
+	HERE_TAKEN,		/* it runs, or did: its administrator has decided */
+};
+
+static enum here look_here(const struct left *left, struct fault *fault)
+{
+	char status[32] = "";
+	struct qmp qmp;
+	bool same;
+
+	if (open_monitor(left, &qmp, fault))
+		return qmp.no_listener ? HERE_GIVEN_AWAY : HERE_UNSEEN;
+	same = is_same_qemu(left, &qmp);
+	if (same)
+		guest_status(&qmp, status, sizeof(status), fault);
+	qmp_close(&qmp);
+	if (!same || !strcmp(status, "postmigrate") || !strcmp(status, "finish-migrate"))
+		return HERE_GIVEN_AWAY;
+	if (!*status)
+		return HERE_UNSEEN;
+	fail(fault, "it was run here since, and is %s", status);
+	return HERE_TAKEN;
+}
+
+/* To ask has the destination run it: never without a look at whether it runs here. */
+static enum commit_outcome ask(struct left *left, const struct commit_peer *peer,
+			       struct fault *fault)
+{
+	uint64_t deadline_ms = clock_ms() + COMMIT_MS;
+	enum commit_outcome outcome = COMMIT_SILENT;
+	enum here here;
+
+	for (;;) {
+		here = look_here(left, fault);
+		if (here == HERE_TAKEN)
+			return COMMIT_UNKNOWN;
+		if (here == HERE_GIVEN_AWAY)
+			outcome = commit_again(peer, 0, -1, fault);
+		if (outcome != COMMIT_SILENT || clock_ms() >= deadline_ms)
+			return outcome;
+		usleep(AGAIN_MS * 1000);
+		if (!is_current(left)) {
+			fail(fault, TAKEN_OVER);
+			return COMMIT_UNKNOWN;
+		}
+	}
+}
+
 /* Whether the guest may run here: not if it runs at the destination, or may. */
 static bool is_ours(struct left *left, struct fault *fault)
 {
@@ -78,7 +153,7 @@ static bool is_ours(struct left *left, struct fault *fault)
 		return true;
 	if (!peer.host || !peer.ticket || !peer.boot_id)
 		return fail(fault, "no destination in the journal"), false;
-	switch (commit_again(&peer, COMMIT_MS, -1, fault)) {
+	switch (ask(left, &peer, fault)) {
 	case COMMIT_RAN:
 		fail(fault, "the guest runs at %s", peer.host);
 		return false;
@@ -87,20 +162,6 @@ static bool is_ours(struct left *left, struct fault *fault)
 	default:
 		return false;
 	}
-}
-
-/* The QEMU that it was of, or none. */
-static int open_qemu(const struct left *left, struct qmp *qmp, struct fault *fault)
-{
-	json_int_t pid = json_integer_value(json_object_get(left->entry, "pid"));
-	const char *path = text_of(left, "qmp");
-
-	if (qmp_open_inner(qmp, path, text_of(left, "past"), fault))
-		return -1;
-	if (!pid || qmp->pid == pid)
-		return 0;
-	qmp_close(qmp);
-	return fail(fault, "another QEMU is at %s now", path);
 }
 
 /*
@@ -164,7 +225,7 @@ static int repair(struct left *left, struct fault *fault)
 		return -1;
 	}
 	if (!is_current(left))
-		return fail(fault, "a later migration has taken over");
+		return fail(fault, TAKEN_OVER);
 	if (open_qemu(left, &qmp, fault))
 		return -1;
 	err = bring_back(left, &qmp, fault);

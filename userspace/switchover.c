@@ -250,6 +250,6 @@ int source_commit(struct source *source, struct fault *fault)
 		return -1;
 	give_back_settings(source);
 	later = *fault;
-	return fail(fault, "the outcome is unknown: the destination was told to run the guest, and then: %.160s. The guest is stopped here. If it runs at %s, quit the QEMU here; only if it certainly does not, cont it here",
+	return fail(fault, "the outcome is unknown: the destination was told to run the guest, and then: %.160s. The guest is stopped here. If it runs at %s, quit the QEMU here; if it certainly does not, quit the QEMU there first, and then cont it here",
 		    later.text, source->uri->host);
 }

@@ -238,24 +238,37 @@ static void *answer_commit(void *arg)
 	return NULL;
 }
 
+static void destination_start(struct destination *destination, const char *answer, uint16_t *port)
+{
+	memset(destination, 0, sizeof(*destination));
+	destination->answer = answer;
+	destination->listen = meeting_listen("127.0.0.1", port);
+	if (pthread_create(&destination->thread, NULL, answer_commit, destination))
+		tap_give_up("no thread");
+}
+
+/* How often it was asked. */
+static int destination_end(struct destination *destination)
+{
+	shutdown(destination->listen, SHUT_RDWR);
+	pthread_join(destination->thread, NULL);
+	close(destination->listen);
+	return destination->asked;
+}
+
 /* Past the commit point the destination's answer decides, its second one here. */
 static struct played asked(const char *answer)
 {
-	struct destination destination = { .answer = answer };
+	struct destination destination;
 	struct played played;
 	uint16_t port;
 
-	destination.listen = meeting_listen("127.0.0.1", &port);
-	if (pthread_create(&destination.thread, NULL, answer_commit, &destination))
-		tap_give_up("no thread");
+	destination_start(&destination, answer, &port);
 	played_start(&played, MONITOR, "postmigrate");
 	CHECK(!note(true, true, port));
 	repair();
-	shutdown(destination.listen, SHUT_RDWR);
-	pthread_join(destination.thread, NULL);
-	close(destination.listen);
+	CHECK(destination_end(&destination) == 2);
 	played_end(&played);
-	CHECK(destination.asked == 2);
 	return played;
 }
 
@@ -296,7 +309,72 @@ static void committed_and_unknown(void)
 	CHECK(!note(true, true, port));
 	journal_repair();
 	usleep(2000000);
-	CHECK(left() == 1 && !played.connected);
+	CHECK(left() == 1 && !played.conts && !played.cancels && !played.settings);
+	played_end(&played);
+}
+
+/* Its administrator did not wait: the destination must not be told to run it as well. */
+static void run_here_since(void)
+{
+	static const char *const states[] = { "running", "paused", "prelaunch" };
+	struct destination destination;
+	struct played played;
+	uint16_t port;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		run_own("");
+		destination_start(&destination, "{\"resumed\":{}}", &port);
+		played_start(&played, MONITOR, states[i]);
+		CHECK(!note(true, true, port));
+		repair();
+		CHECK(destination_end(&destination) == 0);
+		played_end(&played);
+		CHECK(!played.conts && !played.cancels && played.settings == 2);
+	}
+}
+
+/* The commit stands. */
+static void qemu_gone(void)
+{
+	struct destination destination;
+	uint16_t port;
+
+	run_own("");
+	destination_start(&destination, "{\"resumed\":{}}", &port);
+	CHECK(!note(true, true, port));
+	repair();
+	CHECK(destination_end(&destination) == 2);
+}
+
+static void says_nothing(int fd, void *arg)
+{
+	char byte;
+
+	(void)arg;
+	if (read(fd, &byte, 1) > 0)
+		CHECK(false);
+}
+
+/* Whether it runs here cannot be seen: nobody is asked until it can. */
+static void monitor_in_use(void)
+{
+	struct destination destination;
+	struct script script;
+	struct played played;
+	uint16_t port;
+
+	run_own("");
+	destination_start(&destination, "{\"resumed\":{}}", &port);
+	script_start_each(&script, MONITOR, says_nothing, NULL);
+	CHECK(!note(true, true, port));
+	journal_repair();
+	usleep(7000000);
+	CHECK(left() == 1 && !__atomic_load_n(&destination.asked, __ATOMIC_SEQ_CST));
+	script_end(&script);
+	played_start(&played, MONITOR, "postmigrate");
+	await_none_left();
+	CHECK(destination_end(&destination) == 2);
 	played_end(&played);
 }
 
@@ -418,6 +496,9 @@ int main(void)
 		{ "past the commit point: it never ran there", committed_and_never_ran },
 		{ "past the commit point: nobody knows", committed_and_nobody_knows },
 		{ "past the commit point: no answer", committed_and_unknown },
+		{ "past the commit point: run here since", run_here_since },
+		{ "past the commit point: its QEMU is gone", qemu_gone },
+		{ "past the commit point: its monitor is in use", monitor_in_use },
 		{ "before QEMU's migration", nothing_but_settings },
 		{ "a migration of somebody else's", leaves_migrations },
 		{ "another QEMU at its monitor", another_qemu },
