@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,13 @@ static json_t *dead(json_t *entry, const char *why)
 	return json_is_true(json_object_get(entry, "told")) ? unknown(why) : never(why);
 }
 
+/* It may be known in a moment: the source, without an answer, asks again. */
+static json_t *not_now(const char *ticket, const struct fault *fault)
+{
+	log_warn("a commit is said again, of %s, and cannot be answered yet: %s", ticket, fault->text);
+	return NULL;
+}
+
 /*
  * A QEMU that has the guest. It stands still since it has loaded, and runs now;
  * or it ran already, and whatever it is by now is the outcome.
@@ -70,7 +78,9 @@ static json_t *run(struct qmp *qmp, json_t *entry, const char *ticket)
 	char status[32];
 	struct fault fault;
 
-	if (guest_status(qmp, status, sizeof(status), &fault) || custody_note(&custody, &fault))
+	if (guest_status(qmp, status, sizeof(status), &fault))
+		return not_now(ticket, &fault);
+	if (custody_note(&custody, &fault))
 		return unknown(fault.text);
 	if (!strcmp(status, "paused") && !custody.paused &&
 	    qmp_call(qmp, "cont", NULL, NULL, &fault)) {
@@ -101,50 +111,59 @@ static json_t *native(json_t *entry, pid_t pid)
 			    unknown("its QEMU is gone");
 }
 
+static json_t *run_by_monitor(json_t *entry, pid_t pid, const char *ticket)
+{
+	struct fault fault;
+	struct qmp qmp;
+	json_t *answer;
+
+	/* Where nobody listens it is dead. Else another client is in the way. */
+	if (open_monitor(&qmp, entry, &fault))
+		return qmp.no_listener ? dead(entry, fault.text) : not_now(ticket, &fault);
+	answer = qmp.pid == pid ? run(&qmp, entry, ticket) : dead(entry, "its QEMU is gone");
+	qmp_close(&qmp);
+	return answer;
+}
+
 json_t *custody_commit(const char *ticket, const char *boot_id)
 {
 	json_t *entry = entry_read(KIND, ticket), *answer;
-	const char *path = json_string_value(json_object_get(entry, "qmp"));
+	bool none = !entry && errno == ENOENT;
 	json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
-	struct fault fault;
-	struct qmp qmp;
 	char ours[64];
 
 	custody_boot_id(ours);
-	if (strcmp(ours, boot_id)) {
+	if (strcmp(ours, boot_id))
 		answer = unknown("this host was booted anew since: if the guest ran here, it is lost");
-	} else if (!path) {
+	else if (none)
 		answer = never("this host gave the guest up");
-	} else if (json_is_true(json_object_get(entry, "native"))) {
+	else if (!json_is_string(json_object_get(entry, "qmp")))
+		answer = unknown("this host cannot read what it noted of the guest");
+	else if (json_is_true(json_object_get(entry, "native")))
 		answer = native(entry, pid);
-	} else if (open_monitor(&qmp, entry, &fault)) {
-		/* Nobody listens there: it is dead. Else another client is in the way. */
-		answer = qmp.no_listener ? dead(entry, fault.text) : unknown(fault.text);
-	} else {
-		answer = qmp.pid == pid ? run(&qmp, entry, ticket) : dead(entry, "its QEMU is gone");
-		qmp_close(&qmp);
-	}
+	else
+		answer = run_by_monitor(entry, pid, ticket);
 	if (json_is_false(json_object_get(answer, "ran")))
 		custody_end(ticket);
 	json_decref(entry);
 	return answer;
 }
 
+/* One that cannot be read is nobody's to forget. */
 static bool is_dead(json_t *entry)
 {
-	const char *path = json_string_value(json_object_get(entry, "qmp"));
 	struct fault ignored;
 	struct qmp qmp;
-	bool dead = true;
+	bool dead;
 
-	if (json_is_true(json_object_get(entry, "native"))) {
-		dead = !lives(json_integer_value(json_object_get(entry, "pid")));
-	} else if (path && !open_monitor(&qmp, entry, &ignored)) {
-		dead = qmp.pid != json_integer_value(json_object_get(entry, "pid"));
-		qmp_close(&qmp);
-	} else if (path) {
-		dead = qmp.no_listener;
-	}
+	if (!json_is_string(json_object_get(entry, "qmp")))
+		return false;
+	if (json_is_true(json_object_get(entry, "native")))
+		return !lives(json_integer_value(json_object_get(entry, "pid")));
+	if (open_monitor(&qmp, entry, &ignored))
+		return qmp.no_listener;
+	dead = qmp.pid != json_integer_value(json_object_get(entry, "pid"));
+	qmp_close(&qmp);
 	return dead;
 }
 

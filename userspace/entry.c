@@ -45,9 +45,18 @@ int entry_write(const char *kind, const char *name, json_t *entry, struct fault 
 json_t *entry_read(const char *kind, const char *name)
 {
 	char path[PATH_BYTES];
+	json_t *entry;
+	FILE *file;
 
 	path_of(kind, name, path);
-	return json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	entry = json_loadf(file, JSON_REJECT_DUPLICATES, NULL);
+	fclose(file);
+	if (!entry)
+		errno = EBADMSG;
+	return entry;
 }
 
 void entry_remove(const char *kind, const char *name)

@@ -12,7 +12,7 @@
 
 /* Whole or not at all, also when the daemon is killed meanwhile. Takes over @entry. */
 int entry_write(const char *kind, const char *name, json_t *entry, struct fault *fault);
-/* NULL where there is none. */
+/* NULL: errno is ENOENT where there is none, and else why it cannot be read (EBADMSG: no JSON). */
 json_t *entry_read(const char *kind, const char *name);
 void entry_remove(const char *kind, const char *name);
 /* Names of all entries of that kind. */

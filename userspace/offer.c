@@ -135,12 +135,13 @@ static bool offer_has_ended(const char *ticket)
 
 void sink_commit_again(struct chan *chan, const char *ticket, const char *boot_id)
 {
+	json_t *thanks, *answer;
 	struct fault fault;
-	json_t *thanks;
 
-	if (!*ticket || !offer_has_ended(ticket))
+	answer = *ticket && offer_has_ended(ticket) ? custody_commit(ticket, boot_id) : NULL;
+	if (!answer)
 		return;		/* it asks again */
-	if (chan_send(chan, custody_commit(ticket, boot_id), &fault) ||
+	if (chan_send(chan, answer, &fault) ||
 	    chan_receive(chan, THANKS_MS, &thanks, &fault))
 		return;
 	if (json_is_true(json_object_get(thanks, "thanks")))

@@ -50,7 +50,8 @@ struct custody {
 int custody_note(const struct custody *custody, struct fault *fault);
 void custody_end(const char *ticket);
 /*
- * The answer to a commit that is said again: {"resumed"} or {"error","ran"?}.
+ * The answer to a commit that is said again: {"resumed"} or {"error","ran"?}, which is
+ * final. NULL: its QEMU cannot be looked at now; without an answer the source asks again.
  * @boot_id: of this host, when the source heard that its guest was loaded.
  */
 json_t *custody_commit(const char *ticket, const char *boot_id);

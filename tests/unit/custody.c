@@ -15,6 +15,7 @@
 
 #define MONITOR	"/run/qmp.sock"
 #define TICKET	"00112233445566778899aabbccddeeff"
+#define FILE_OF_TICKET RUN_DIR "/custody/" TICKET ".json"
 
 struct config config;
 
@@ -36,7 +37,7 @@ static void take(pid_t pid, bool paused)
 	note(pid, paused, false);
 }
 
-enum answer { RESUMED, NEVER, UNKNOWN };
+enum answer { RESUMED, NEVER, UNKNOWN, NOT_NOW };
 
 static void answers(enum answer expected)
 {
@@ -46,7 +47,7 @@ static void answers(enum answer expected)
 	custody_boot_id(boot_id);
 	answer = custody_commit(TICKET, boot_id);
 	CHECK((json_object_get(answer, "resumed") != NULL) == (expected == RESUMED));
-	CHECK((json_object_get(answer, "error") != NULL) == (expected != RESUMED));
+	CHECK((json_object_get(answer, "error") != NULL) == (expected == NEVER || expected == UNKNOWN));
 	CHECK(json_is_false(json_object_get(answer, "ran")) == (expected == NEVER));
 	json_decref(answer);
 }
@@ -257,7 +258,13 @@ static void says_nothing(int fd, void *arg)
 		CHECK(false);
 }
 
-/* Another client has its monitor: nothing is known. */
+static void greets_and_hangs_up(int fd, void *arg)
+{
+	(void)arg;
+	script_greet(fd);
+}
+
+/* Another client has its monitor, or it does not answer: the source asks again, and then it runs. */
 static void monitor_in_use(void)
 {
 	struct script script;
@@ -265,8 +272,36 @@ static void monitor_in_use(void)
 	run_own("");
 	script_start(&script, MONITOR, says_nothing, NULL);
 	take(getpid(), false);
-	answers(UNKNOWN);
+	answers(NOT_NOW);
 	script_end(&script);
+	script_start(&script, MONITOR, greets_and_hangs_up, NULL);
+	answers(NOT_NOW);
+	script_end(&script);
+	played_start(&played, MONITOR, "paused");
+	answers(RESUMED);
+	played_end(&played);
+	CHECK(played.conts == 1);
+}
+
+/* It may say that the guest was told to run: that it did not run is not known. */
+static void cannot_be_read(void)
+{
+	static const char *const texts[] = { "", "{\"qmp\":\"" MONITOR, "[]", "{}", "{\"qmp\":1}" };
+	size_t i;
+
+	run_own("");
+	note(getpid(), false, true);
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		run_file(FILE_OF_TICKET, texts[i]);
+		custody_tell();
+		answers(UNKNOWN);
+		answers(UNKNOWN);
+	}
+	CHECK(!unlink(FILE_OF_TICKET) && !symlink(FILE_OF_TICKET, FILE_OF_TICKET));
+	custody_tell();
+	answers(UNKNOWN);
+	CHECK(!unlink(FILE_OF_TICKET));
+	answers(NEVER);
 }
 
 static bool kept(void)
@@ -324,6 +359,7 @@ int main(void)
 		{ "the host was booted anew", booted_anew },
 		{ "its QEMU does not answer", no_answer },
 		{ "its monitor is in use", monitor_in_use },
+		{ "what was noted cannot be read", cannot_be_read },
 		{ "left from before", left_from_before },
 		{ "no room", no_room },
 	};

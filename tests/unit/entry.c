@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Entries that outlive the daemon: whole or not at all, and in their place. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,7 +32,7 @@ static void there_and_back(void)
 	struct stat st;
 
 	run_own("");
-	CHECK(!entry_read("kind", "a"));
+	CHECK(!entry_read("kind", "a") && errno == ENOENT);
 	CHECK(!write_number("a", 1) && !write_number("b", 2));
 	CHECK(number_in("a") == 1 && number_in("b") == 2);
 	CHECK(!write_number("a", 3) && number_in("a") == 3);
@@ -93,11 +94,13 @@ static void torn(void)
 	run_own("");
 	CHECK(!write_number("a", 1));
 	run_file(RUN_DIR "/kind/a.json", "{\"n\":");
-	CHECK(!entry_read("kind", "a"));
+	CHECK(!entry_read("kind", "a") && errno == EBADMSG);
 	run_file(RUN_DIR "/kind/a.json", "{\"n\":1,\"n\":2}");
 	CHECK(!entry_read("kind", "a"));
 	run_file(RUN_DIR "/kind/a.json", "");
-	CHECK(!entry_read("kind", "a"));
+	CHECK(!entry_read("kind", "a") && errno == EBADMSG);
+	CHECK(!unlink(RUN_DIR "/kind/a.json") && !symlink("a.json", RUN_DIR "/kind/a.json"));
+	CHECK(!entry_read("kind", "a") && errno == ELOOP);
 }
 
 /* The one before stays whole, and the failure is told. */
