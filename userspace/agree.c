@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who is to move where: the peer, its answer to what we offer, its stream. */
+/* Who is to move where: our offer, the destination's answer to it, the stream. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,34 +13,6 @@
 #include "source.h"
 
 #define RESOLVE_MS 3000
-
-int source_call_peer(struct source *source, struct fault *fault)
-{
-	json_t *hello;
-
-	if (chan_connect(&source->control, source->uri->host, source->uri->port, &config.creds,
-			 fault))
-		return -1;
-	source->watch.peer_fd = source->control.fd;
-	if (chan_send(&source->control, json_pack("{s:i,s:s}", "protocol", PROTOCOL_VERSION,
-						  "purpose", "control"), fault) ||
-	    chan_receive(&source->control, SOURCE_ANSWER_MS, &hello, fault))
-		return -1;
-	if (json_integer_value(json_object_get(hello, "protocol")) != PROTOCOL_VERSION) {
-		json_decref(hello);
-		return fail(fault, "vmfastmigd at %s speaks another protocol version; install the same version on both hosts",
-			    source->control.peer);
-	}
-	json_decref(hello);
-	return 0;
-}
-
-void source_leave_peer(struct source *source)
-{
-	chan_close(&source->control);
-	source->control.fd = -1;
-	source->watch.peer_fd = -1;
-}
 
 int source_connect(struct source *source, struct fault *fault)
 {

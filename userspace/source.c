@@ -89,31 +89,6 @@ static const struct stage *stages_of(const struct source *source)
 	return source->piped ? piped_stages : stages;
 }
 
-int source_expect(struct source *source, const char *key, int timeout_ms, struct fault *fault)
-{
-	json_t *answer, *error;
-	int err = 0;
-
-	if (chan_receive(&source->control, timeout_ms, &answer, fault))
-		return -1;
-	error = json_object_get(answer, "error");
-	if (error)
-		err = fail(fault, "destination: %s", json_string_value(error) ?: "?");
-	else if (!json_object_get(answer, key))
-		err = fail(fault, "%s answers out of turn", source->control.peer);
-	json_decref(answer);
-	return err;
-}
-
-int source_why(struct source *source, struct fault *fault)
-{
-	if (job_cancelled(source->job))
-		return fail(fault, "cancelled");
-	if (chan_readable(&source->control, 0))
-		return source_expect(source, "nothing", 1000, fault);
-	return -1;
-}
-
 static int run_stages(struct source *source, size_t *at, struct fault *fault)
 {
 	const struct stage *stage = stages_of(source);
@@ -147,7 +122,7 @@ void source_run(struct job *job, const struct source_order *order)
 				 .native = order->native,
 				 .checks = json_array(), .rounds = json_array(),
 				 .phases = json_object(), .start_ns = clock_ns() };
-	struct fault fault;
+	struct fault fault = { "" };
 	char text[600];
 	json_t *result;
 	size_t at;

@@ -55,10 +55,15 @@ struct source {
 	double downtime_qemu_ms;
 };
 
-/* agree.c */
+/* peer.c */
 /* Connects to the destination's daemon, or no more. */
 int source_call_peer(struct source *source, struct fault *fault);
 void source_leave_peer(struct source *source);
+/* The peer's next message must have that key; "error" and anything else is a failure. */
+int source_expect(struct source *source, const char *key, int timeout_ms, struct fault *fault);
+/* A wait failed or ended early: puts the deeper reason in @fault. Always -1. */
+int source_why(struct source *source, struct fault *fault);
+/* agree.c */
 int source_connect(struct source *source, struct fault *fault);
 int source_preflight(struct source *source, struct fault *fault);
 int source_prepare(struct source *source, struct fault *fault);
@@ -96,10 +101,5 @@ void source_release(struct source *source);
 void source_note_round(struct source *source, const struct door_round *round);
 json_t *source_result(struct source *source, const char *uri_text);
 json_t *source_failure(struct source *source, const struct fault *fault, const char *phase);
-
-/* The peer's next message must have that key; "error" and anything else is a failure. */
-int source_expect(struct source *source, const char *key, int timeout_ms, struct fault *fault);
-/* A wait failed or ended early: puts the deeper reason in @fault. Always -1. */
-int source_why(struct source *source, struct fault *fault);
 
 #endif

@@ -35,6 +35,8 @@ static int wait_status(struct source *source, const char *want, int timeout_ms,
 	}
 	status = json_string_value(json_object_get(json_object_get(event, "data"), "status"));
 	got = strcmp(status, want);
+	if (got)
+		fail(fault, "QEMU's migration came to %.32s, not to %s", status, want);
 	json_decref(event);
 	if (!got)
 		return 0;
