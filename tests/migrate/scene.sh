@@ -234,6 +234,24 @@ guest_is() { # HOST NAME STATE...
 	esac
 }
 
+# Of its QEMU's migration, those that we change: capabilities that are on, parameters.
+guest_settings() { # HOST NAME
+	"$rig" guest qmp "$1" "$2" '{"execute":"query-migrate-capabilities"}' |
+		jq -c '.return | arrays | map(select(.state).capability)'
+	"$rig" guest qmp "$1" "$2" '{"execute":"query-migrate-parameters"}' |
+		jq -c '.return | select(."max-bandwidth") | [."max-bandwidth", ."downtime-limit"]'
+}
+
+settings_are_back() { # HOST NAME AS-THEY-WERE
+	local n now
+	for n in {1..100}; do
+		now=$(guest_settings "$1" "$2")
+		[ "$now" != "$3" ] || return 0
+		sleep 0.2
+	done
+	die "the QEMU of guest $2 on host $1 has these migration settings: $now; before: $3"
+}
+
 guest_fact() { # NAME KEY
 	local answer
 	answer=$("$rig" guest status "$1" 2>/dev/null) || return
