@@ -151,8 +151,10 @@ int source_open_data(struct source *source, struct fault *fault)
 
 int source_keep_settings(struct source *source, struct fault *fault)
 {
-	return guest_read_settings(&source->qmp, &source->settings, fault) ?:
-	       source_write_journal(source, false, fault);
+	source->settings = journal_settings(&source->qmp);
+	if (!source->settings && guest_read_settings(&source->qmp, &source->settings, fault))
+		return -1;
+	return source_write_journal(source, false, fault);
 }
 
 int source_prepare(struct source *source, struct fault *fault)

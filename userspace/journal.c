@@ -15,6 +15,7 @@
 #define COMMIT_MS	600000
 #define AGAIN_MS	500
 #define END_MS		30000
+#define IN_USE_MS	600000
 #define TAKEN_OVER	"a later migration has taken over"
 
 int journal_write(const struct journal *journal, bool committed, struct fault *fault)
@@ -76,11 +77,27 @@ static int open_monitor(const struct left *left, struct qmp *qmp, struct fault *
 	return qmp_open_inner(qmp, text_of(left, "qmp"), text_of(left, "past"), fault);
 }
 
-/* The QEMU that it was of, or none. */
+json_t *journal_settings(const struct qmp *qmp)
+{
+	struct left left = { qmp->path, entry_read(KIND, qmp->path) };
+	json_t *settings = NULL;
+
+	if (is_same_qemu(&left, qmp))
+		settings = json_incref(json_object_get(left.entry, "settings"));
+	json_decref(left.entry);
+	return settings;
+}
+
+/* The QEMU that it was of, or none. Another client may have its monitor for a while. */
 static int open_qemu(const struct left *left, struct qmp *qmp, struct fault *fault)
 {
-	if (open_monitor(left, qmp, fault))
-		return -1;
+	uint64_t deadline_ms = clock_ms() + IN_USE_MS;
+
+	while (open_monitor(left, qmp, fault)) {
+		if (qmp->no_listener || clock_ms() >= deadline_ms || !is_current(left))
+			return -1;
+		usleep(AGAIN_MS * 1000);
+	}
 	if (is_same_qemu(left, qmp))
 		return 0;
 	qmp_close(qmp);

@@ -23,6 +23,8 @@ struct journal {
 /* Written through before it answers. */
 int journal_write(const struct journal *journal, bool committed, struct fault *fault);
 void journal_remove(const char *qmp_path);
+/* That QEMU's, before a migration that a daemon before this one left and has not seen to; or NULL. */
+json_t *journal_settings(const struct qmp *qmp);
 /* Each entry in a thread of its own. */
 void journal_repair(void);
 

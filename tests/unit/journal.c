@@ -122,6 +122,50 @@ static void brings_back(void)
 	CHECK(repaired("postmigrate", true).conts == 1);
 }
 
+static void says_nothing(int fd, void *arg)
+{
+	char byte;
+
+	(void)arg;
+	if (read(fd, &byte, 1) > 0)
+		CHECK(false);
+}
+
+/* It waits until it can. */
+static void brings_back_later(void)
+{
+	struct script script;
+	struct played played;
+
+	run_own("");
+	script_start_each(&script, MONITOR, says_nothing, NULL);
+	CHECK(!note(true, false, 7471));
+	journal_repair();
+	usleep(6000000);
+	CHECK(left() == 1);
+	played_start(&played, MONITOR, "postmigrate");
+	script_end(&script);
+	await_none_left();
+	played_end(&played);
+	CHECK(played.conts == 1 && played.settings == 2);
+}
+
+/* A migration that begins before the one left was seen to: what it finds set is ours. */
+static void settings_left(void)
+{
+	struct qmp qmp = { .path = MONITOR, .pid = getpid() };
+	json_t *settings;
+
+	run_own("");
+	CHECK(!journal_settings(&qmp));
+	CHECK(!note_of(false, true, false, 7471));
+	settings = journal_settings(&qmp);
+	CHECK(json_object_get(settings, "capabilities"));
+	json_decref(settings);
+	qmp.pid = getppid();
+	CHECK(!journal_settings(&qmp));
+}
+
 /* Before QEMU's migration: the guest is as somebody wants it, and only the settings are ours. */
 static void nothing_but_settings(void)
 {
@@ -347,15 +391,6 @@ static void qemu_gone(void)
 	CHECK(destination_end(&destination) == 2);
 }
 
-static void says_nothing(int fd, void *arg)
-{
-	char byte;
-
-	(void)arg;
-	if (read(fd, &byte, 1) > 0)
-		CHECK(false);
-}
-
 /* Whether it runs here cannot be seen: nobody is asked until it can. */
 static void monitor_in_use(void)
 {
@@ -371,8 +406,8 @@ static void monitor_in_use(void)
 	journal_repair();
 	usleep(7000000);
 	CHECK(left() == 1 && !__atomic_load_n(&destination.asked, __ATOMIC_SEQ_CST));
-	script_end(&script);
 	played_start(&played, MONITOR, "postmigrate");
+	script_end(&script);
 	await_none_left();
 	CHECK(destination_end(&destination) == 2);
 	played_end(&played);
@@ -499,6 +534,8 @@ int main(void)
 		{ "past the commit point: run here since", run_here_since },
 		{ "past the commit point: its QEMU is gone", qemu_gone },
 		{ "past the commit point: its monitor is in use", monitor_in_use },
+		{ "a guest whose monitor is in use is brought back later", brings_back_later },
+		{ "settings that were left", settings_left },
 		{ "before QEMU's migration", nothing_but_settings },
 		{ "a migration of somebody else's", leaves_migrations },
 		{ "another QEMU at its monitor", another_qemu },
