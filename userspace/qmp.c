@@ -13,7 +13,11 @@
 #include "qmp.h"
 
 #define ANSWER_MS	30000
+#define GREET_MS	5000
 #define PAST_MS		30000
+#define DRAIN_MS	5000	/* past a deadline: for what is there already */
+#define EVENTS_MAX	256	/* kept; the oldest goes first */
+#define EVENT_BYTES	(16 << 10)	/* nobody waits for a longer one */
 
 static int gone(struct qmp *qmp, struct fault *fault)
 {
@@ -30,6 +34,7 @@ static json_t *take_line(struct qmp *qmp, bool *bad)
 	if (!line)
 		return NULL;
 	object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+	qmp->line_bytes = bytes;
 	linebuf_drop(&qmp->lines, bytes);
 	if (!json_is_object(object)) {
 		json_decref(object);
@@ -48,26 +53,25 @@ static int fill(struct qmp *qmp, struct fault *fault)
 	return got > 0 ? 0 : gone(qmp, fault);
 }
 
-/* 1 and a message; 0 at the time-out or for @watch; -1. */
-static int receive(struct qmp *qmp, int timeout_ms, const struct watch *watch, json_t **message,
-		   struct fault *fault)
+/* 1 and a message; 0 past the deadline, though QEMU never stops talking, or for @watch; -1. */
+static int receive(struct qmp *qmp, uint64_t deadline_ms, const struct watch *watch,
+		   json_t **message, struct fault *fault)
 {
-	uint64_t deadline_ms = clock_ms() + timeout_ms;
 	struct pollfd fds[3] = { { .fd = qmp->fd, .events = POLLIN } };
 	bool bad = false;
 
 	watch_poll(watch, fds + 1);
 	for (;;) {
-		int left_ms = (int)(deadline_ms - clock_ms());
+		uint64_t now_ms = clock_ms();
 
+		if (now_ms > deadline_ms + DRAIN_MS)
+			return 0;
 		*message = take_line(qmp, &bad);
 		if (*message)
 			return 1;
 		if (bad)
 			return fail(fault, "%s: what came is not QMP", qmp->path);
-		if (left_ms < 0)
-			left_ms = 0;
-		if (poll(fds, 3, left_ms) < 0) {
+		if (poll(fds, 3, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0) < 0) {
 			if (errno == EINTR)
 				continue;
 			return fail(fault, "%s: %s", qmp->path, strerror(errno));
@@ -83,16 +87,22 @@ static int receive(struct qmp *qmp, int timeout_ms, const struct watch *watch, j
 
 static void keep_event(struct qmp *qmp, json_t *event)
 {
+	if (qmp->line_bytes > EVENT_BYTES) {
+		json_decref(event);
+		return;
+	}
+	if (json_array_size(qmp->events) == EVENTS_MAX)
+		json_array_remove(qmp->events, 0);
 	json_object_set_new(event, "arrived_ns", json_integer(clock_ns()));
 	json_array_append_new(qmp->events, event);
 }
 
 /* As receive(), where nothing but events is waited for: they are kept. */
-static int receive_event(struct qmp *qmp, int timeout_ms, const struct watch *watch,
+static int receive_event(struct qmp *qmp, uint64_t deadline_ms, const struct watch *watch,
 			 struct fault *fault)
 {
 	json_t *message;
-	int got = receive(qmp, timeout_ms, watch, &message, fault);
+	int got = receive(qmp, deadline_ms, watch, &message, fault);
 
 	if (got > 0 && json_object_get(message, "event"))
 		keep_event(qmp, message);
@@ -126,7 +136,7 @@ static int call(struct qmp *qmp, const char *command, json_t *arguments, int fd,
 		json_t **answer, struct fault *fault)
 {
 	json_t *request = json_pack("{s:s,s:i}", "execute", command, "id", ++qmp->last_id);
-	uint64_t deadline_ms = clock_ms() + ANSWER_MS, now_ms;
+	uint64_t deadline_ms = clock_ms() + ANSWER_MS;
 	json_t *message, *error;
 	int err;
 
@@ -138,9 +148,7 @@ static int call(struct qmp *qmp, const char *command, json_t *arguments, int fd,
 	if (err)
 		return err;
 	for (;;) {
-		now_ms = clock_ms();
-		err = receive(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0,
-			      WATCH_NOTHING, &message, fault);
+		err = receive(qmp, deadline_ms, WATCH_NOTHING, &message, fault);
 		if (err < 0)
 			return -1;
 		if (!err)
@@ -242,21 +250,30 @@ static json_t *take_event(struct qmp *qmp, const char *name, const char *const *
 	return NULL;
 }
 
+static bool is_readable(const struct watch *watch)
+{
+	struct pollfd fds[2];
+
+	watch_poll(watch, fds);
+	return poll(fds, 2, 0) > 0;
+}
+
+/* receive() answers for @watch when QEMU is silent: one that never is does not hide it. */
 int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuses,
 		   int timeout_ms, const struct watch *watch, json_t **event,
 		   struct fault *fault)
 {
 	uint64_t deadline_ms = clock_ms() + timeout_ms;
+	unsigned int others = 0;
 	int got;
 
 	for (;;) {
-		uint64_t now_ms = clock_ms();
-
 		*event = take_event(qmp, name, statuses);
 		if (*event)
 			return 1;
-		got = receive_event(qmp, now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0,
-				    watch, fault);
+		if (++others % EVENTS_MAX == 0 && is_readable(watch))
+			return 0;
+		got = receive_event(qmp, deadline_ms, watch, fault);
 		if (got <= 0)
 			return got;
 	}
@@ -264,10 +281,11 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *const *statuse
 
 int qmp_next_event(struct qmp *qmp, json_t **event, struct fault *fault)
 {
+	uint64_t now_ms = clock_ms();
 	int got;
 
 	while (!json_array_size(qmp->events)) {
-		got = receive_event(qmp, 0, WATCH_NOTHING, fault);
+		got = receive_event(qmp, now_ms, WATCH_NOTHING, fault);
 		if (got <= 0)
 			return got;
 	}
@@ -291,7 +309,7 @@ static void take_behind(struct qmp *qmp, const json_t *behind)
 static int greet(struct qmp *qmp, bool inner, struct fault *fault)
 {
 	json_t *greeting;
-	int got = receive(qmp, 5000, WATCH_NOTHING, &greeting, fault);
+	int got = receive(qmp, clock_ms() + GREET_MS, WATCH_NOTHING, &greeting, fault);
 
 	if (got < 0)
 		return -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A client of one QEMU monitor socket (QMP, JSON lines). One thread at a time.
- * Events that arrive while waiting for something else are kept.
+ * Events that arrive while waiting for something else are kept: the last 256 of up to 16 KiB.
  */
 #ifndef QMP_H
 #define QMP_H
@@ -22,6 +22,7 @@ struct qmp {
 	char path[108];
 	char past[108];		/* QEMU's own, where vmfastmig monitor is at path; or empty */
 	struct linebuf lines;
+	size_t line_bytes;	/* of the last message */
 	unsigned int last_id;
 	json_t *events;		/* array, in order of arrival, each with "arrived_ns" */
 };

@@ -443,8 +443,9 @@ static void long_line(int fd, void *arg)
 	long mib = (long)arg;
 
 	script_greet(fd);
+	json_decref(script_hear(fd));
 	memset(piece, 'x', sizeof(piece) - 1);
-	script_say(fd, "{\"event\":\"LONG\",\"text\":\"");
+	script_say(fd, "{\"id\":2,\"return\":\"");
 	while (mib--)
 		script_say(fd, piece);
 	script_say(fd, "\"}\n");
@@ -453,20 +454,89 @@ static void long_line(int fd, void *arg)
 
 static void huge_lines(void)
 {
-	json_t *event;
-	int got;
+	json_t *answer = NULL;
 
 	must_open_to(long_line, (void *)2L);
-	got = qmp_wait_event(&qmp, "LONG", NULL, 15000, WATCH_NOTHING, &event, &fault);
-	CHECK(json_string_length(json_object_get(event, "text")) == 2 << 20);
-	is_event(got, event, "LONG", NULL);
+	CHECK(!qmp_call(&qmp, "x", NULL, &answer, &fault));
+	CHECK(json_string_length(answer) == 2 << 20);
+	json_decref(answer);
 	end();
 
 	must_open_to(long_line, (void *)17L);
-	CHECK(qmp_wait_event(&qmp, "LONG", NULL, 15000, WATCH_NOTHING, &event, &fault) == -1 &&
-	      !event);
+	CHECK(qmp_call(&qmp, "x", NULL, NULL, &fault) == -1);
 	CHECK_HAS(fault.text, "a line of more than");
 	end();
+}
+
+/* Many, and one that is long, before the answer. */
+static void many_events(int fd, void *arg)
+{
+	static char text[17 << 10];
+	int i;
+
+	(void)arg;
+	script_greet(fd);
+	json_decref(script_hear(fd));
+	for (i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "{\"event\":\"A\",\"data\":{\"n\":%d}}\n", i);
+		script_say(fd, text);
+	}
+	script_say(fd, "{\"event\":\"LONG\",\"text\":\"");
+	memset(text, 'x', sizeof(text) - 1);
+	script_say(fd, text);
+	script_say(fd, "\"}\n" EVENT("STOP") "{\"return\":{},\"id\":2}\n");
+	script_hear(fd);
+}
+
+/* The last of them, and none that is long: a QEMU does not fill our memory. */
+static void kept_are_few(void)
+{
+	json_t *event;
+	int got;
+
+	must_open_to(many_events, NULL);
+	CHECK(!qmp_call(&qmp, "x", NULL, NULL, &fault));
+	CHECK(json_array_size(qmp.events) == 256);
+	CHECK(!qmp_wait_event(&qmp, "LONG", NULL, 0, WATCH_NOTHING, &event, &fault) && !event);
+	got = qmp_wait_event(&qmp, "A", NULL, 0, WATCH_NOTHING, &event, &fault);
+	CHECK(json_integer_value(json_object_get(json_object_get(event, "data"), "n")) ==
+	      1000 - 255);
+	is_event(got, event, "A", NULL);
+	got = qmp_wait_event(&qmp, "STOP", NULL, 0, WATCH_NOTHING, &event, &fault);
+	is_event(got, event, "STOP", NULL);
+	end();
+}
+
+/* Without a pause, until its client is gone. */
+static void never_stops(int fd, void *arg)
+{
+	script_greet(fd);
+	while (send(fd, arg, strlen(arg), MSG_NOSIGNAL) > 0)
+		;
+}
+
+static void endless(void)
+{
+	static char other[] = "{\"return\":{},\"id\":1}\n", dribble[] = "x";
+	char *const floods[] = { EVENT("A") EVENT("A") EVENT("A"), other, dribble };
+	struct watch watch = { .stop_fd = eventfd(1, EFD_CLOEXEC), .peer_fd = -1 };
+	json_t *event;
+	size_t i;
+
+	must_open_to(never_stops, floods[0]);
+	CHECK(!qmp_wait_event(&qmp, "NONE", NULL, 100, WATCH_NOTHING, &event, &fault) && !event);
+	CHECK(!qmp_wait_event(&qmp, "NONE", NULL, 86400000, &watch, &event, &fault) && !event);
+	CHECK(qmp_call(&qmp, "cont", NULL, NULL, &fault) == -1);
+	CHECK_HAS(fault.text, "no answer to cont in 30 s");
+	CHECK(json_array_size(qmp.events) <= 256);
+	end();
+	for (i = 1; i < 3; i++) {
+		must_open_to(never_stops, floods[i]);
+		CHECK(qmp_wait_event(&qmp, "NONE", NULL, 100, WATCH_NOTHING, &event, &fault) != 1 &&
+		      !event);
+		end();
+	}
+	close(watch.stop_fd);
 }
 
 /* A QEMU that is given one end of a pair migrates into it. */
@@ -546,6 +616,8 @@ int main(void)
 		{ "deeply nested", deeply_nested },
 		{ "split lines", split_lines },
 		{ "huge lines", huge_lines },
+		{ "many events while an answer is waited for", kept_are_few },
+		{ "a QEMU that never stops talking", endless },
 		{ "a QEMU", real_qemu },
 		{ "a QEMU that is given a file descriptor", real_qemu_given_fd },
 		{ "a QEMU whose monitor is in use", real_qemu_in_use },
