@@ -4,7 +4,10 @@
 
 #include "fault.h"
 
-/* To the UNIX socket at @path, or -1; then errno tells, too. */
+/*
+ * To the UNIX socket at @path, or -1; then errno tells, too: ETIMEDOUT where others wait
+ * there already, and none of them was accepted in 5 s.
+ */
 int connect_to(const char *path, struct fault *fault);
 
 #endif
