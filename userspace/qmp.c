@@ -11,6 +11,7 @@
 #include "connect.h"
 #include "fdpass.h"
 #include "qmp.h"
+#include "sockpeer.h"
 
 #define ANSWER_MS	30000
 #define GREET_MS	5000
@@ -294,16 +295,20 @@ int qmp_next_event(struct qmp *qmp, json_t **event, struct fault *fault)
 	return 1;
 }
 
-/* What vmfastmig monitor says of the QEMU behind it. */
-static void take_behind(struct qmp *qmp, const json_t *behind)
+/* What vmfastmig monitor says of the QEMU behind it, whom we trust by that, and may kill. */
+static int take_behind(struct qmp *qmp, const json_t *behind, struct fault *fault)
 {
 	json_int_t pid = json_integer_value(json_object_get(behind, "pid"));
 	const char *path = json_string_value(json_object_get(behind, "qmp"));
 
-	if (pid <= 0 || !path || strlen(path) >= sizeof(qmp->past))
-		return;
+	if (pid <= 0 || pid != (pid_t)pid || !path || strlen(path) >= sizeof(qmp->past))
+		return 0;
+	if (!sockpeer_may_name(qmp->pid, (pid_t)pid))
+		return fail(fault, "%s says that behind it is process %d, which is not its user's; run vmfastmig monitor as root, or as the user of that QEMU",
+			    qmp->path, (int)pid);
 	qmp->pid = (pid_t)pid;
 	strcpy(qmp->past, path);
+	return 0;
 }
 
 static int greet(struct qmp *qmp, bool inner, struct fault *fault)
@@ -316,9 +321,10 @@ static int greet(struct qmp *qmp, bool inner, struct fault *fault)
 	if (!got)
 		return fail(fault, "%s does not greet: is another client connected to it?",
 			    qmp->path);
-	got = json_object_get(greeting, "QMP") ? 0 :
+	qmp->pid = sockpeer_find(qmp->fd);
+	got = json_object_get(greeting, "QMP") ?
+	      take_behind(qmp, json_object_get(greeting, "vmfastmig"), fault) :
 	      fail(fault, "%s is not a QMP monitor", qmp->path);
-	take_behind(qmp, json_object_get(greeting, "vmfastmig"));
 	json_decref(greeting);
 	return got ? got : qmp_call(qmp, "qmp_capabilities", inner && *qmp->past ?
 				    json_pack("{s:b}", "vmfastmig", 1) : NULL, NULL, fault);
@@ -326,9 +332,6 @@ static int greet(struct qmp *qmp, bool inner, struct fault *fault)
 
 static int open_at(struct qmp *qmp, const char *path, bool inner, struct fault *fault)
 {
-	struct ucred peer = { 0 };
-	socklen_t bytes = sizeof(peer);
-
 	memset(qmp, 0, sizeof(*qmp));
 	snprintf(qmp->path, sizeof(qmp->path), "%s", path);
 	qmp->fd = connect_to(path, fault);
@@ -337,8 +340,6 @@ static int open_at(struct qmp *qmp, const char *path, bool inner, struct fault *
 		return errno == ENAMETOOLONG ? -1 :
 		       fail(fault, "cannot connect to the monitor %s: %s", path, strerror(errno));
 	}
-	getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
-	qmp->pid = peer.pid;
 	qmp->events = json_array();
 	if (qmp->events && !greet(qmp, inner, fault))
 		return 0;

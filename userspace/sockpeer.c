@@ -125,3 +125,57 @@ int sockpeer_check(int fd, pid_t pid, struct fault *fault)
 	return has_open(pid, peer) ? 0 :
 	       fail(fault, "process %d does not have the other end of the connection", (int)pid);
 }
+
+static pid_t find_open(uint32_t inode)
+{
+	DIR *all = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (all && !found && (entry = readdir(all))) {
+		pid_t pid = (pid_t)strtoul(entry->d_name, NULL, 10);
+
+		if (pid > 0 && has_open(pid, inode))
+			found = pid;
+	}
+	if (all)
+		closedir(all);
+	return found;
+}
+
+pid_t sockpeer_find(int fd)
+{
+	struct ucred listener = { 0 };
+	socklen_t bytes = sizeof(listener);
+	uint32_t peer = peer_of(fd);
+	pid_t found;
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &bytes);
+	if (!peer || has_open(listener.pid, peer))
+		return listener.pid;
+	found = find_open(peer);
+	return found || !geteuid() ? found : listener.pid;
+}
+
+/* Who ran it: a set-user-ID program that a user runs, his socket with it, is his. */
+static bool user_of(pid_t pid, unsigned int *uid)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	while (status && !found && fgets(line, sizeof(line), status))
+		found = sscanf(line, "Uid: %u", uid) == 1;
+	if (status)
+		fclose(status);
+	return found;
+}
+
+bool sockpeer_may_name(pid_t pid, pid_t other)
+{
+	unsigned int uid, of;
+
+	return user_of(pid, &uid) && (!uid || (user_of(other, &of) && uid == of));
+}

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The monitor's client against a peer that speaks by the script, and a QEMU. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -539,6 +542,83 @@ static void endless(void)
 	close(watch.stop_fd);
 }
 
+/* Greets as vmfastmig monitor does, with process @behind behind it; 0: itself; -1: none. */
+_Noreturn static void speak_for(int listener, pid_t behind)
+{
+	json_t *request;
+	char text[200];
+	int fd = accept(listener, NULL, NULL);
+
+	snprintf(text, sizeof(text), "{\"QMP\":{},\"vmfastmig\":{\"pid\":%d,\"qmp\":\"/x\"}}\n",
+		 (int)(behind ? behind : getpid()));
+	script_say(fd, text);
+	request = script_hear(fd);
+	if (request)
+		script_say(fd, "{\"return\":{},\"id\":1}\n");
+	json_decref(request);
+	for (;;)
+		pause();
+}
+
+/* Its socket was made by us; it accepts as user @uid, and nobody else does. */
+static pid_t speaker(uid_t uid, pid_t behind)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", scratch_path("qmp"));
+	unlink(addr.sun_path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 1))
+		tap_give_up("cannot listen");
+	fflush(NULL);
+	pid = fork();
+	if (!pid && !setresuid(uid, uid, uid))
+		speak_for(fd, behind);
+	close(fd);
+	return pid;
+}
+
+static void end_speaker(pid_t pid)
+{
+	qmp_close(&qmp);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Where it were believed, that process is what we would kill, and take for the guest's QEMU. */
+static void behind(void)
+{
+	pid_t pid, theirs;
+
+	if (geteuid())
+		tap_skip("not root");
+	pid = speaker(65534, getpid());
+	CHECK(qmp_open(&qmp, scratch_path("qmp"), &fault) == -1);
+	CHECK_HAS(fault.text, "which is not its user's");
+	end_speaker(pid);
+
+	theirs = speaker(65534, 0);
+	CHECK(!qmp_open(&qmp, scratch_path("qmp"), &fault));
+	CHECK(qmp.pid == theirs);
+	CHECK_TEXT(qmp.past, "/x");
+	qmp_close(&qmp);
+	pid = speaker(0, theirs);
+	CHECK(!qmp_open(&qmp, scratch_path("qmp"), &fault) && qmp.pid == theirs);
+	end_speaker(pid);
+	end_speaker(theirs);
+}
+
+/* It is who has the connection, whoever made the listener. */
+static void listener_of_others(void)
+{
+	pid_t pid = speaker(0, -1);
+
+	CHECK(!qmp_open(&qmp, scratch_path("qmp"), &fault));
+	CHECK(qmp.pid == pid && !*qmp.past);
+	end_speaker(pid);
+}
+
 /* A QEMU that is given one end of a pair migrates into it. */
 static void real_qemu_given_fd(void)
 {
@@ -618,6 +698,8 @@ int main(void)
 		{ "huge lines", huge_lines },
 		{ "many events while an answer is waited for", kept_are_few },
 		{ "a QEMU that never stops talking", endless },
+		{ "whom a monitor may stand before", behind },
+		{ "a listener that was passed on", listener_of_others },
 		{ "a QEMU", real_qemu },
 		{ "a QEMU that is given a file descriptor", real_qemu_given_fd },
 		{ "a QEMU whose monitor is in use", real_qemu_in_use },

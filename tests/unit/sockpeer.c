@@ -76,14 +76,14 @@ static void who_has_it(void)
 	theirs = sockpeer_connect(path, getpid(), &fault);
 	ours = accept(listener, NULL, NULL);
 	CHECK(theirs >= 0 && ours >= 0);
-	CHECK(!sockpeer_check(ours, getpid(), &fault));
+	CHECK(!sockpeer_check(ours, getpid(), &fault) && sockpeer_find(ours) == getpid());
 	CHECK(sockpeer_check(ours, pid, &fault) == -1);
 	CHECK_HAS(fault.text, "does not have the other end");
 	CHECK(fdpass_send(give[0], "x", 1, &theirs, 1, 0) == 1);
 	close(theirs);
 	while (sockpeer_check(ours, pid, &fault) && !waitpid(pid, NULL, WNOHANG))
 		usleep(1000);
-	CHECK(!sockpeer_check(ours, pid, &fault));
+	CHECK(!sockpeer_check(ours, pid, &fault) && sockpeer_find(ours) == pid);
 	CHECK(sockpeer_check(ours, getpid(), &fault) == -1);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -111,11 +111,57 @@ static void nobody(void)
 	close(pipes[1]);
 }
 
+static pid_t runs_as(uid_t uid, uid_t effective)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	if (pipe(ready))
+		tap_give_up("no pipe");
+	pid = fork();
+	if (!pid) {
+		if (setresuid(uid, effective, effective))
+			_exit(1);
+		close(ready[0]);
+		close(ready[1]);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	CHECK(read(ready[0], &byte, 1) == 0);
+	close(ready[0]);
+	return pid;
+}
+
+/* Root of all, others of what is theirs. */
+static void may_name(void)
+{
+	pid_t one, same, other, set_id, all[4];
+	int i;
+
+	if (geteuid())
+		tap_skip("not root");
+	all[0] = one = runs_as(65534, 65534);
+	all[1] = same = runs_as(65534, 65534);
+	all[2] = other = runs_as(65533, 65533);
+	all[3] = set_id = runs_as(65534, 0);
+	CHECK(sockpeer_may_name(getpid(), one) && sockpeer_may_name(one, same));
+	CHECK(!sockpeer_may_name(one, other) && !sockpeer_may_name(one, getpid()));
+	CHECK(sockpeer_may_name(set_id, one) && !sockpeer_may_name(set_id, other));
+	for (i = 0; i < 4; i++) {
+		kill(all[i], SIGKILL);
+		waitpid(all[i], NULL, 0);
+	}
+	CHECK(!sockpeer_may_name(one, same) && !sockpeer_may_name(0, getpid()));
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
 		{ "who listens", who_listens },
 		{ "who has the other end", who_has_it },
+		{ "who may speak of whom", may_name },
 		{ "nobody, and what is no socket", nobody },
 	};
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "connect.h"
 #include "message.h"
+#include "sockpeer.h"
 #include "upstream.h"
 
 #define GREET_MS	5000
@@ -98,17 +99,15 @@ static int negotiate(struct upstream *upstream, struct fault *fault)
 
 int upstream_open(struct upstream *upstream, const char *path, struct fault *fault)
 {
-	struct ucred peer = { 0 };
-	socklen_t bytes = sizeof(peer);
-
 	*upstream = (struct upstream){ .in.most_bytes = UPSTREAM_BYTES };
 	upstream->fd = connect_to(path, fault);
 	if (upstream->fd < 0)
 		return -1;
 	strcpy(upstream->path, path);
-	getsockopt(upstream->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
-	upstream->pid = peer.pid;
-	return negotiate(upstream, fault);
+	if (negotiate(upstream, fault))
+		return -1;
+	upstream->pid = sockpeer_find(upstream->fd);
+	return 0;
 }
 
 static void free_list(struct request *request)
