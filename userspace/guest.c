@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -50,17 +51,18 @@ bool guest_is_region(int fd)
 	       fs.f_fsid.__val[0] == VMFM_FS_MAGIC;
 }
 
-/* The backend's file, or -1 when it is not one of ours. */
+/* The backend's file, or -1 when it is not one of ours: then it is not opened, for it may be any device. */
 static int open_backend(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int found = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	char link[64];
 
-	if (fd < 0)
+	if (found < 0)
 		return -1;
-	if (!guest_is_region(fd)) {
-		close(fd);
-		return -1;
-	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+	if (guest_is_region(found))
+		fd = open(link, O_RDWR | O_CLOEXEC);
+	close(found);
 	return fd;
 }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is read of a guest from the monitor of a QEMU. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "guest.h"
 #include "preflight.h"
@@ -147,6 +152,29 @@ static void foreign_ram(void)
 	CHECK_HAS(why_foreign("dir"), "not on a vmfastmig filesystem");
 	CHECK_HAS(why_foreign(long_id), "too long");
 	end(pid);
+}
+
+/* A mem-path is QEMU's word, and to open a device can do what its driver does then. */
+static void not_opened(void)
+{
+	const char *path = scratch_path("fifo");
+	pid_t pid;
+
+	if (mkfifo(path, 0600))
+		tap_give_up("no FIFO");
+	pid = fork();
+	if (!pid)
+		_exit(open(path, O_WRONLY) < 0);	/* waits for one that opens it, too */
+	usleep(300000);
+	guest_init(&guest);
+	guest_add_backend(&guest, &(struct guest_backend){
+		.id = "ram0", .type = "memory-backend-file", .mem_path = path, .share = true });
+	CHECK_HAS(why_foreign("ram0"), "not on a vmfastmig filesystem");
+	usleep(300000);
+	CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	guest_free(&guest);
 }
 
 static json_t *capability(json_t *list, const char *name)
@@ -347,6 +375,7 @@ int main(void)
 		{ "who it is", who_it_is },
 		{ "a guest without a name", no_name },
 		{ "RAM elsewhere", foreign_ram },
+		{ "what is not ours is not opened", not_opened },
 		{ "settings of a migration, and back", settings },
 		{ "settings that users made", settings_of_users },
 		{ "guests that it runs", nested },
