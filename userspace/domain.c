@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "domain.h"
+#include "mapped.h"
 
 #define PID_FILES	"/run/libvirt/qemu"
 #define BACKEND		"memory-backend-"
@@ -62,45 +61,6 @@ void domain_parse(struct arguments arguments, struct guest *guest)
 	}
 }
 
-bool domain_maps(FILE *maps, int fd)
-{
-	unsigned int dev_major, dev_minor;
-	unsigned long long inode;
-	char line[4352], mode[8];
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return false;
-	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%*x-%*x %7s %*x %x:%x %llu", mode, &dev_major, &dev_minor,
-			   &inode) == 4 &&
-		    mode[1] == 'w' && mode[3] == 's' && inode == st.st_ino &&
-		    dev_major == major(st.st_dev) && dev_minor == minor(st.st_dev))
-			return true;
-	return false;
-}
-
-/* That what was found by its name is what QEMU has. */
-static int check_mapped(const struct guest *guest, pid_t pid, struct fault *fault)
-{
-	char path[64];
-	unsigned int i;
-	FILE *maps;
-	bool found;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	for (i = 0; i < guest->regions; i++) {
-		maps = fopen(path, "re");
-		found = maps && domain_maps(maps, guest->region[i].fd);
-		if (maps)
-			fclose(maps);
-		if (!found)
-			return fail(fault, "QEMU (process %d) does not map the file its command line has for %s: was that replaced, or /dev/vmfastmig mounted anew?",
-				    (int)pid, guest->region[i].id);
-	}
-	return 0;
-}
-
 static int find_pid(const char *name, pid_t *pid, struct fault *fault)
 {
 	char path[512];
@@ -137,7 +97,7 @@ int domain_read(const char *name, struct guest *guest, pid_t *pid, struct fault 
 	if (strcmp(guest_text(guest, "name"), name))
 		fail(fault, "process %d is not the QEMU of domain %s any more; see: virsh list",
 		     (int)*pid, name);
-	else if (!check_mapped(guest, *pid, fault))
+	else if (!mapped_check(guest, *pid, fault))
 		return 0;
 	guest_free(guest);
 	return -1;

@@ -16,7 +16,5 @@ int domain_read(const char *name, struct guest *guest, pid_t *pid, struct fault 
 
 /* From a command line: the name it is started with, RAM. */
 void domain_parse(struct arguments arguments, struct guest *guest);
-/* Whether @maps, as /proc/PID/maps, has the file @fd, shared. */
-bool domain_maps(FILE *maps, int fd);
 
 #endif

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "mapped.h"
+#include "sockpeer.h"
 
 static int query(struct qmp *qmp, const char *command, const char *key, json_t *facts,
 		 const char *as, struct fault *fault)
@@ -51,7 +53,7 @@ bool guest_is_region(int fd)
 	       fs.f_fsid.__val[0] == VMFM_FS_MAGIC;
 }
 
-/* The backend's file, or -1 when it is not one of ours: then it is not opened, for it may be any device. */
+/* The backend's file, or -1 when it is not one of ours; that may be a device: it is not opened. */
 static int open_backend(const char *path)
 {
 	int found = open(path, O_PATH | O_CLOEXEC), fd = -1;
@@ -120,6 +122,17 @@ static void read_backend(struct guest *guest, struct qmp *qmp, const char *id, c
 	json_decref(mem_path);
 }
 
+/* Asked anew, as the process that was there may have left the connection to another. */
+static int check_regions(const struct guest *guest, const struct qmp *qmp, struct fault *fault)
+{
+	pid_t pid = *qmp->past ? qmp->pid : sockpeer_find(qmp->fd);
+
+	if (guest->regions && !pid)
+		return fail(fault, "which process is behind %s is not to be seen: is it in a container that vmfastmigd is not in?",
+			    qmp->path);
+	return mapped_check(guest, pid, fault);
+}
+
 static int read_regions(struct guest *guest, struct qmp *qmp, struct fault *fault)
 {
 	json_t *objects = NULL, *object;
@@ -135,7 +148,7 @@ static int read_regions(struct guest *guest, struct qmp *qmp, struct fault *faul
 			read_backend(guest, qmp, name, type);
 	}
 	json_decref(objects);
-	return 0;
+	return check_regions(guest, qmp, fault);
 }
 
 static int read_disks(struct guest *guest, struct qmp *qmp, struct fault *fault)

@@ -2,9 +2,6 @@
 /* A domain of libvirt's: what its QEMU's command line says of RAM, and what it maps. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#include <fcntl.h>
 
 #include "domain.h"
 #include "scratch.h"
@@ -81,35 +78,6 @@ static void broken(void)
 	}
 }
 
-static bool is_mapped(int fd)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	bool found = maps && domain_maps(maps, fd);
-
-	if (maps)
-		fclose(maps);
-	return found;
-}
-
-static void mapped(void)
-{
-	int fd = open(scratch_file("ram", "0123456789", 0600), O_RDWR | O_CLOEXEC);
-	void *map;
-
-	CHECK(fd >= 0 && !is_mapped(fd));
-	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	CHECK(map != MAP_FAILED && !is_mapped(fd));
-	munmap(map, 4096);
-	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
-	CHECK(map != MAP_FAILED && !is_mapped(fd));
-	munmap(map, 4096);
-	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	CHECK(map != MAP_FAILED && is_mapped(fd));
-	munmap(map, 4096);
-	CHECK(!is_mapped(fd) && !is_mapped(-1));
-	close(fd);
-}
-
 static void not_there(void)
 {
 	static const char *const names[] = { "", "a/b", "no such domain" };
@@ -129,7 +97,6 @@ int main(void)
 		{ "objects as JSON", as_json },
 		{ "objects as lists", as_lists },
 		{ "broken command lines", broken },
-		{ "what is mapped, writable and shared", mapped },
 		{ "a domain that is not there", not_there },
 	};
 
