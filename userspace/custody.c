@@ -149,7 +149,15 @@ json_t *custody_commit(const char *ticket, const char *boot_id)
 	return answer;
 }
 
-/* One that cannot be read is nobody's to forget. */
+static bool was_told(json_t *entry)
+{
+	return json_is_true(json_object_get(entry, "told"));
+}
+
+/*
+ * One that cannot be read is nobody's to forget. One that was told to run has its
+ * settings back, which that daemon may not have come to.
+ */
 static bool is_dead(json_t *entry)
 {
 	struct fault ignored;
@@ -163,6 +171,8 @@ static bool is_dead(json_t *entry)
 	if (open_monitor(&qmp, entry, &ignored))
 		return qmp.no_listener;
 	dead = qmp.pid != json_integer_value(json_object_get(entry, "pid"));
+	if (!dead && was_told(entry))
+		guest_restore_settings(&qmp, json_incref(json_object_get(entry, "settings")));
 	qmp_close(&qmp);
 	return dead;
 }
@@ -175,11 +185,13 @@ void custody_tell(void)
 	json_array_foreach(tickets, i, ticket) {
 		json_t *entry = entry_read(KIND, json_string_value(ticket));
 
-		if (is_dead(entry) && !json_is_true(json_object_get(entry, "told")))
+		if (is_dead(entry) && !was_told(entry))
 			custody_end(json_string_value(ticket));
 		else
-			log_warn("left from before, %s: a guest that is loaded, or was being; it runs when its source says so",
-				 json_string_value(json_object_get(entry, "qmp")) ?: "?");
+			log_warn("left from before, %s: %s",
+				 json_string_value(json_object_get(entry, "qmp")) ?: "?", was_told(entry) ?
+				 "a guest that was told to run; if its source does not know that, it asks" :
+				 "a guest that is loaded, or was being; it runs when its source says so");
 		json_decref(entry);
 	}
 	json_decref(tickets);

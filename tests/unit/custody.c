@@ -322,11 +322,15 @@ static void left_from_before(void)
 	note(getpid(), false, true);
 	custody_tell();
 	CHECK(kept());
+	played_start(&played, MONITOR, "running");
+	custody_tell();
+	played_end(&played);
+	CHECK(kept() && !played.conts && played.settings == 2);
 	played_start(&played, MONITOR, "paused");
 	take(getpid(), false);
 	custody_tell();
 	played_end(&played);
-	CHECK(kept() && !played.conts && !played.quits);
+	CHECK(kept() && !played.conts && !played.quits && !played.settings);
 }
 
 static void no_room(void)
