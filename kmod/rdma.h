@@ -98,7 +98,13 @@ int vmfm_post(struct vmfm_xport *xport, struct ib_send_wr *wr, unsigned int slot
 /* Behind @first (may be NULL), in the same post. */
 int vmfm_send(struct vmfm_xport *xport, struct vmfm_msg *msg, struct ib_send_wr *first);
 int vmfm_send_credit(struct vmfm_xport *xport, const struct vmfm_msg *msg);
-void vmfm_send_wait_all(struct vmfm_xport *xport);
+void vmfm_send_wait(struct vmfm_xport *xport, long timeout);
+
+/* Until all that was posted is sent, or the session failed. */
+static inline void vmfm_send_wait_all(struct vmfm_xport *xport)
+{
+	vmfm_send_wait(xport, MAX_SCHEDULE_TIMEOUT);
+}
 
 /*
  * Source: waits for the peer's word, or for the session to fail. A queue pair

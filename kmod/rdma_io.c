@@ -181,10 +181,11 @@ int vmfm_send_credit(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	return vmfm_send(xport, &copy, NULL);
 }
 
-void vmfm_send_wait_all(struct vmfm_xport *xport)
+void vmfm_send_wait(struct vmfm_xport *xport, long timeout)
 {
-	wait_event_idle(xport->session->wait, atomic_read(&xport->slots) == VMFM_SEND_SLOTS ||
-		   vmfm_session_failed(xport->session));
+	wait_event_idle_timeout(xport->session->wait,
+				atomic_read(&xport->slots) == VMFM_SEND_SLOTS ||
+				vmfm_session_failed(xport->session), timeout);
 }
 
 static void free_batch(struct batch *batch)

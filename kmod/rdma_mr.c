@@ -20,6 +20,7 @@
 #include "trace.h"
 
 #define CREDITS_TO_TELL	(VMFM_FIRST_CREDITS / 2)
+#define ERROR_SENT	(5 * HZ)	/* a peer that takes no message is not waited for */
 
 static int refuse(struct vmfm_xport *xport, int error, const char *why)
 {
@@ -29,7 +30,7 @@ static int refuse(struct vmfm_xport *xport, int error, const char *why)
 	};
 
 	vmfm_send(xport, &msg, NULL);
-	vmfm_send_wait_all(xport);
+	vmfm_send_wait(xport, ERROR_SENT);
 	vmfm_session_fail(xport->session, error, "%s", why);
 	return error;
 }
