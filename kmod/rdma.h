@@ -79,6 +79,7 @@ struct vmfm_xport {
 	bool done;
 	struct ib_cqe probe;
 	atomic_t probing;
+	u32 round_sent;
 	u32 round_acked;
 
 	/* Sink; the inbox alone. */

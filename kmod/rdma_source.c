@@ -123,6 +123,7 @@ int vmfm_xport_round(struct vmfm_xport *xport, u32 number)
 	int err;
 
 	WRITE_ONCE(xport->round_acked, 0);
+	WRITE_ONCE(xport->round_sent, number);
 	err = vmfm_send_credit(xport, &msg);
 	return err ?: wait_for(xport, round_is_acked, number);
 }
@@ -242,6 +243,16 @@ static int on_grant(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 	return 0;
 }
 
+static int on_round_ack(struct vmfm_xport *xport, const struct vmfm_msg *msg)
+{
+	u32 number = le32_to_cpu(msg->word.number);
+
+	if (!number || number != READ_ONCE(xport->round_sent))
+		return bad_answer(xport, msg);
+	WRITE_ONCE(xport->round_acked, number);
+	return 0;
+}
+
 int vmfm_source_message(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 {
 	struct vmfm_session *session = xport->session;
@@ -259,7 +270,7 @@ int vmfm_source_message(struct vmfm_xport *xport, const struct vmfm_msg *msg)
 		err = on_grant(xport, msg);
 		break;
 	case VMFM_MSG_ROUND_ACK:
-		WRITE_ONCE(xport->round_acked, le32_to_cpu(msg->word.number));
+		err = on_round_ack(xport, msg);
 		break;
 	case VMFM_MSG_DONE_ACK:
 		/* From then on the end of the connection is no failure. */
