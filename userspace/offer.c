@@ -26,6 +26,7 @@
 #include "log.h"
 #include "preflight.h"
 #include "offer.h"
+#include "sockpeer.h"
 
 #define ANSWER_MS	30000
 #define LOAD_MS		60000
@@ -558,6 +559,12 @@ static void back_to_waiting(struct offer *offer)
 	sink_unclaim(offer->sink);
 }
 
+/* Still: that process may have ended, and another have its number. Behind vmfastmig monitor its word counts. */
+static bool is_qemu(const struct qmp *qmp)
+{
+	return qmp->pid > 1 && (*qmp->past || sockpeer_find(qmp->fd) == qmp->pid);
+}
+
 /* It began to load, and nobody may run what it has. */
 static void quit_qemu(struct offer *offer)
 {
@@ -570,7 +577,7 @@ static void quit_qemu(struct offer *offer)
 		return;
 	}
 	qmp_go_past(qmp, &ignored);
-	if (qmp_call(qmp, "quit", NULL, NULL, &ignored) && !qmp_is_gone(qmp) && qmp->pid > 1)
+	if (qmp_call(qmp, "quit", NULL, NULL, &ignored) && !qmp_is_gone(qmp) && is_qemu(qmp))
 		kill(qmp->pid, SIGKILL);
 	custody_end(offer->ticket);
 }
