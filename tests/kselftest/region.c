@@ -55,3 +55,10 @@ unsigned long region_differences(int fd, int other, size_t from, size_t to)
 			pages++;
 	return pages;
 }
+
+bool region_page_is(int fd, unsigned long page, const char *wanted)
+{
+	char is[PAGE];
+
+	return pread(fd, is, PAGE, page * PAGE) == (ssize_t)PAGE && !memcmp(is, wanted, PAGE);
+}

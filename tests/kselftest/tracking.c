@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "region.h"
 #include "tracking.h"
 
@@ -134,4 +136,22 @@ void tracking_end(struct tracking *tracking)
 		close(tracking->spec.fd[i]);
 		close(tracking->sink_fd[i]);
 	}
+}
+
+void tracking_once(void)
+{
+	struct tracking tracking = {};
+	int fd = tracking_add(&tracking, NULL, BLOCK);
+	char *area = region_map(fd, BLOCK);
+
+	if (area == MAP_FAILED)
+		err(1, "cannot map a file of a vmfastmig filesystem");
+	page_stamp(area, 1);
+	tracking_start(&tracking);
+	page_stamp(area + PAGE, 2);
+	tracking_final(&tracking);
+	munmap(area, BLOCK);
+	if (region_differences(fd, tracking.sink_fd[0], 0, BLOCK))
+		errx(1, "a migration did not bring what was sent");
+	tracking_end(&tracking);
 }

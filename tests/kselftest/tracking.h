@@ -37,5 +37,7 @@ int tracking_fails(struct tracking *tracking, int cmd);
 void tracking_final(struct tracking *tracking);
 void tracking_end(struct tracking *tracking);
 void tracking_huge(int huge);
+/* All of it at once, with a small file: this host migrates. */
+void tracking_once(void);
 
 #endif

@@ -5,7 +5,7 @@
 kselftests() {
 	local test label=${2:-}
 	KVER=$1 HOSTS=a check "kernel$label-hosts-up" 300 tests/suites/hosts-up --numa 2 || return
-	for test in files refusals rounds failure pressure numa stress; do
+	for test in files refusals rounds failure pressure numa wire wire-source stress; do
 		timeout 900 "$rig" run a --timeout 880 -- sh "$top/tests/kselftest/run.sh" \
 			"$top/build/kselftest" 10.77.1.1 "$test" >"$out/$test$label.log" 2>&1 </dev/null
 		grep -q '^# Totals:' "$out/$test$label.log" ||
