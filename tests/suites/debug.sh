@@ -23,7 +23,7 @@ debug_suite() {
 	check debug-modules 600 tests/debug/modules || return
 	check debug-build 300 make -C tests/debug O="$top/build/debug" || return
 	check debug-host-up 1800 tests/debug/host-up || return
-	for test in files refusals rounds failure pressure numa stress; do
+	for test in files refusals rounds failure pressure numa wire wire-source stress; do
 		debug_test tests/kselftest/run.sh 4500 $test
 	done
 	for test in inject workers; do
