@@ -58,6 +58,7 @@ struct vmfm_xport {
 	struct completion cm_done;	/* source: the step of connecting ended */
 	int cm_error;
 	bool established;
+	bool flushed;			/* what was posted */
 	atomic_t taken;			/* sink: the one connection was accepted */
 	bool closing;
 

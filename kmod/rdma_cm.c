@@ -330,6 +330,20 @@ static void on_lost(struct vmfm_xport *xport, const char *how)
 	step_ended(xport, -ECONNRESET);
 }
 
+/*
+ * A sink's queue pair works before it hears that the source goes on: it may have come
+ * to its end by then.
+ */
+static void on_established(struct vmfm_xport *xport)
+{
+	WRITE_ONCE(xport->established, true);
+	smp_mb();	/* pairs with vmfm_wc_failed() */
+	if (READ_ONCE(xport->flushed) && !READ_ONCE(xport->closing) && !READ_ONCE(xport->done))
+		vmfm_session_fail(xport->session, -EIO,
+				  "RDMA: the queue pair failed while it was connected");
+	step_ended(xport, 0);
+}
+
 /* A step of connecting failed; a sink's only one is that its source goes on. */
 static void on_unreachable(struct vmfm_xport *xport, int status)
 {
@@ -347,8 +361,7 @@ static int on_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
 		return on_connect_request(id, &event->param.conn);
 	case RDMA_CM_EVENT_ESTABLISHED:
-		WRITE_ONCE(xport->established, true);
-		step_ended(xport, 0);
+		on_established(xport);
 		break;
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:

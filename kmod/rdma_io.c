@@ -42,8 +42,12 @@ void vmfm_wc_failed(struct vmfm_xport *xport, struct ib_wc *wc, const char *what
 	if (READ_ONCE(xport->closing) || READ_ONCE(xport->done))
 		return;
 	/* The CM flushes a queue pair before it tells that it was rejected, and why. */
-	if (wc->status == IB_WC_WR_FLUSH_ERR && !READ_ONCE(xport->established))
-		return;
+	if (wc->status == IB_WC_WR_FLUSH_ERR) {
+		WRITE_ONCE(xport->flushed, true);
+		smp_mb();	/* pairs with on_established() */
+		if (!READ_ONCE(xport->established))
+			return;
+	}
 	vmfm_session_fail(xport->session, -EIO, "RDMA: %s failed: %s (vendor %#x)", what,
 			  ib_wc_status_msg(wc->status), wc->vendor_err);
 }
