@@ -5,7 +5,8 @@
 #   PROBES   options of vmfastmig downtime
 #   PLAYERS  how many play Quake 3 on the server in it; 0: there is none
 #
-# QEMU's rdma: ends on the rig's link below about 6 MB/s of dirtied pages.
+# Beside other work QEMU's rdma: ends on the rig's link below about 6 MB/s of dirtied pages;
+# alone it ends at all three rates.
 
 WORKLOADS_ALL="idle below near above sequential traffic quake"
 
