@@ -74,14 +74,12 @@ static void free_chunk(struct vmfm_chunk *chunk)
  */
 static struct folio *get_folio(struct vmfm_region *file, pgoff_t page)
 {
-	struct mem_cgroup *owner = vmfm_placement_charge(&file->placement);
 	struct address_space *mapping = file->inode.i_mapping;
 	struct folio *folio;
 
 	filemap_invalidate_lock_shared(mapping);
 	folio = vmfm_region_folio(file, page, __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	filemap_invalidate_unlock_shared(mapping);
-	vmfm_placement_charge_end(owner);
 	if (!IS_ERR(folio))
 		folio_unlock(folio);
 	return folio;
@@ -187,12 +185,16 @@ static struct vmfm_chunk *make_chunk(struct vmfm_xport *xport, unsigned int regi
 				     pgoff_t page, unsigned int pages)
 {
 	struct vmfm_chunk *chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
+	struct vmfm_region *file = xport->session->region[region].file;
+	struct mem_cgroup *owner;
 	int err;
 
 	if (!chunk)
 		return ERR_PTR(-ENOMEM);
 	chunk->xport = xport;
-	err = get_pages(xport->session->region[region].file, page, pages, &chunk->sg);
+	owner = vmfm_placement_charge(&file->placement);
+	err = get_pages(file, page, pages, &chunk->sg);
+	vmfm_placement_charge_end(owner);
 	if (err) {
 		kfree(chunk);
 		return ERR_PTR(err);

@@ -161,5 +161,5 @@ int source_prepare(struct source *source, struct fault *fault)
 {
 	return source_open_data(source, fault) ?: source_keep_settings(source, fault) ?:
 	       guest_change_settings(&source->qmp, source->options.downtime_ms,
-				     &source->settings, fault);
+				     source->settings, fault);
 }

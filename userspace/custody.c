@@ -53,10 +53,15 @@ static json_t *never(const char *why)
 	return json_pack("{s:s,s:b}", "error", why, "ran", 0);
 }
 
+static bool was_told(json_t *entry)
+{
+	return json_is_true(json_object_get(entry, "told"));
+}
+
 /* A dead QEMU that was told to run may have run: its guest is lost, not the source's. */
 static json_t *dead(json_t *entry, const char *why)
 {
-	return json_is_true(json_object_get(entry, "told")) ? unknown(why) : never(why);
+	return was_told(entry) ? unknown(why) : never(why);
 }
 
 /* It may be known in a moment: the source, without an answer, asks again. */
@@ -84,7 +89,7 @@ static json_t *run(struct qmp *qmp, json_t *entry, const char *ticket)
 		return unknown(fault.text);
 	if (!strcmp(status, "paused") && !custody.paused &&
 	    qmp_call(qmp, "cont", NULL, NULL, &fault)) {
-		if (!qmp->refused || json_is_true(json_object_get(entry, "told")))
+		if (!qmp->refused || was_told(entry))
 			return unknown(fault.text);
 		qmp_call(qmp, "quit", NULL, NULL, &(struct fault){ "" });
 		return never(fault.text);
@@ -105,7 +110,7 @@ static bool lives(pid_t pid)
 /* Of a QEMU that runs when it hears of it, and ends when its daemon does before. */
 static json_t *native(json_t *entry, pid_t pid)
 {
-	if (!json_is_true(json_object_get(entry, "told")))
+	if (!was_told(entry))
 		return never("this host did not tell its QEMU to run the guest");
 	return lives(pid) ? json_pack("{s:{s:b}}", "resumed", "again", 1) :
 			    unknown("its QEMU is gone");
@@ -147,11 +152,6 @@ json_t *custody_commit(const char *ticket, const char *boot_id)
 		custody_end(ticket);
 	json_decref(entry);
 	return answer;
-}
-
-static bool was_told(json_t *entry)
-{
-	return json_is_true(json_object_get(entry, "told"));
 }
 
 /*

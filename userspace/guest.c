@@ -9,7 +9,6 @@
 
 #include "guest.h"
 #include "mapped.h"
-#include "sockpeer.h"
 
 static int query(struct qmp *qmp, const char *command, const char *key, json_t *facts,
 		 const char *as, struct fault *fault)
@@ -122,10 +121,9 @@ static void read_backend(struct guest *guest, struct qmp *qmp, const char *id, c
 	json_decref(mem_path);
 }
 
-/* Asked anew, as the process that was there may have left the connection to another. */
 static int check_regions(const struct guest *guest, const struct qmp *qmp, struct fault *fault)
 {
-	pid_t pid = *qmp->past ? qmp->pid : sockpeer_find(qmp->fd);
+	pid_t pid = qmp_process(qmp);
 
 	if (guest->regions && !pid)
 		return fail(fault, "which process is behind %s is not to be seen: is it in a container that vmfastmigd is not in?",

@@ -68,11 +68,8 @@ static inline const char *guest_text(const struct guest *guest, const char *key)
 
 /* What guest_restore_settings() needs; NULL on failure. */
 int guest_read_settings(struct qmp *qmp, json_t **settings, struct fault *fault);
-/*
- * QEMU's migration capabilities and parameters as we need them. *before is what
- * they were: read first where it is NULL; on failure it is set, too, or NULL.
- */
-int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
+/* QEMU's migration capabilities and parameters as we need them. @before: as they were read. */
+int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, const json_t *before,
 			  struct fault *fault);
 /* The parameters alone: of a migration that is under way, too. */
 int guest_change_limits(struct qmp *qmp, unsigned int downtime_ms, struct fault *fault);

@@ -26,7 +26,6 @@
 #include "log.h"
 #include "preflight.h"
 #include "offer.h"
-#include "sockpeer.h"
 
 #define ANSWER_MS	30000
 #define LOAD_MS		60000
@@ -311,7 +310,8 @@ static int answer_offer(struct offer *offer, json_t *message, json_t *checks,
 	if (preflight_verdict(checks, fault))
 		return -1;
 	if (!offer->sink->native &&
-	    (guest_change_settings(&offer->sink->qmp, 300, &offer->settings, fault) ||
+	    (guest_read_settings(&offer->sink->qmp, &offer->settings, fault) ||
+	     guest_change_settings(&offer->sink->qmp, 300, offer->settings, fault) ||
 	     (offer->piped && guest_send_shared(&offer->sink->qmp, fault))))
 		return -1;
 	return offer_get_ready(offer, message, checks, fault);
@@ -559,12 +559,6 @@ static void back_to_waiting(struct offer *offer)
 	sink_unclaim(offer->sink);
 }
 
-/* Still: that process may have ended, and another have its number. Behind vmfastmig monitor its word counts. */
-static bool is_qemu(const struct qmp *qmp)
-{
-	return qmp->pid > 1 && (*qmp->past || sockpeer_find(qmp->fd) == qmp->pid);
-}
-
 /* It began to load, and nobody may run what it has. */
 static void quit_qemu(struct offer *offer)
 {
@@ -577,7 +571,8 @@ static void quit_qemu(struct offer *offer)
 		return;
 	}
 	qmp_go_past(qmp, &ignored);
-	if (qmp_call(qmp, "quit", NULL, NULL, &ignored) && !qmp_is_gone(qmp) && is_qemu(qmp))
+	if (qmp_call(qmp, "quit", NULL, NULL, &ignored) && !qmp_is_gone(qmp) && qmp->pid > 1 &&
+	    qmp_process(qmp) == qmp->pid)
 		kill(qmp->pid, SIGKILL);
 	custody_end(offer->ticket);
 }

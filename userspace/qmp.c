@@ -330,6 +330,11 @@ static int greet(struct qmp *qmp, bool inner, struct fault *fault)
 				    json_pack("{s:b}", "vmfastmig", 1) : NULL, NULL, fault);
 }
 
+pid_t qmp_process(const struct qmp *qmp)
+{
+	return *qmp->past ? qmp->pid : sockpeer_find(qmp->fd);
+}
+
 static int open_at(struct qmp *qmp, const char *path, bool inner, struct fault *fault)
 {
 	memset(qmp, 0, sizeof(*qmp));

@@ -51,6 +51,12 @@ int qmp_give_fd(struct qmp *qmp, const char *name, int fd, struct fault *fault);
 /* Whether that one is on in what query-migrate-capabilities answered. */
 bool qmp_has_capability(const json_t *capabilities, const char *name);
 
+/*
+ * Who is behind it now, asked anew: the process that was may have ended, or left the
+ * connection to another. Behind vmfastmig monitor its word counts. 0: not to be seen.
+ */
+pid_t qmp_process(const struct qmp *qmp);
+
 /* Whether the monitor's other end is closed. */
 bool qmp_is_gone(const struct qmp *qmp);
 

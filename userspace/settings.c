@@ -85,14 +85,11 @@ int guest_send_shared(struct qmp *qmp, struct fault *fault)
 				  "x-ignore-shared", "state", 0), NULL, fault);
 }
 
-int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, json_t **before,
+int guest_change_settings(struct qmp *qmp, unsigned int downtime_ms, const json_t *before,
 			  struct fault *fault)
 {
-	json_t *list;
+	json_t *list = wanted_capabilities(json_object_get(before, "capabilities"));
 
-	if (!*before && guest_read_settings(qmp, before, fault))
-		return -1;
-	list = wanted_capabilities(json_object_get(*before, "capabilities"));
 	if (qmp_call(qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
 		     NULL, fault))
 		return -1;

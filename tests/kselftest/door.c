@@ -3,11 +3,13 @@
  * Raw netlink on libnl's messages: the tests want the kernel's own errno and
  * text, which libnl's error codes hide.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -15,6 +17,20 @@
 #include "door.h"
 
 #define ANSWER_BYTES 32768
+
+void door_spec_init(struct door_spec *spec, int role)
+{
+	const char *addr = getenv("VMFM_ADDR");
+	int i;
+
+	*spec = (struct door_spec){ .role = role, .addr.sin_family = AF_INET };
+	inet_pton(AF_INET, addr ? addr : "10.77.1.1", &spec->addr.sin_addr);
+	if (role == VMFM_ROLE_SINK)
+		spec->peer = spec->addr;
+	memset(spec->token, 0x5a, sizeof(spec->token));
+	for (i = 0; i < VMFM_REGIONS_MAX; i++)
+		snprintf(spec->name[i], sizeof(spec->name[i]), "ram%d", i);
+}
 
 int door_open(struct door *door)
 {

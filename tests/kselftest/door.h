@@ -39,6 +39,12 @@ struct door_spec {
 	char name[VMFM_REGIONS_MAX][VMFM_NAME_BYTES];
 };
 
+/*
+ * A session of that role at the address in VMFM_ADDR, which a sink expects its peer from,
+ * too; regions are to be named ram0, ram1, ..., and one token is as good as another.
+ */
+void door_spec_init(struct door_spec *spec, int role);
+
 int door_open(struct door *door);
 void door_close(struct door *door);
 

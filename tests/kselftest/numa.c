@@ -83,7 +83,6 @@ FIXTURE(numa)
 	int fd, sink_fd;
 	char *area;
 	int near, far;		/* nodes, of this CPU and another */
-	unsigned long pages[NODES];
 };
 
 FIXTURE_VARIANT(numa)
@@ -116,83 +115,80 @@ FIXTURE_TEARDOWN(numa)
 	tracking_huge(1);
 }
 
-static bool one_node(void)
+#define NEEDS_NODES() do {							\
+	if (access("/sys/devices/system/node/node1", F_OK))			\
+		SKIP(return, "this host has one node");				\
+} while (0)
+
+static void expect_all_on(struct __test_metadata *_metadata, const char *area, int node)
 {
-	return access("/sys/devices/system/node/node1", F_OK);
+	unsigned long pages[NODES];
+
+	count(area, pages);
+	EXPECT_EQ(PAGES, pages[node]);
 }
 
 TEST_F(numa, touched_pages_are_near)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	write_all(self->area);
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->near]);
+	expect_all_on(_metadata, self->area, self->near);
 }
 
 TEST_F(numa, touched_pages_are_where_they_are_bound_to)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	ASSERT_EQ(0, bind_to(self->area, BYTES, MPOL_BIND, 1UL << self->far));
 	EXPECT_EQ(MPOL_BIND, mode_of(self->area));
 	write_all(self->area);
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->far]);
+	expect_all_on(_metadata, self->area, self->far);
 }
 
 TEST_F(numa, preferred_pages_are_there)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	ASSERT_EQ(0, bind_to(self->area, BYTES, MPOL_PREFERRED, 1UL << self->far));
 	write_all(self->area);
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->far]);
+	expect_all_on(_metadata, self->area, self->far);
 }
 
 TEST_F(numa, preallocated_pages_are_where_they_are_bound_to)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	ASSERT_EQ(0, bind_to(self->area, BYTES, MPOL_BIND, 1UL << self->far));
 	ASSERT_EQ(0, fallocate(self->fd, 0, 0, BYTES));
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->far]);
+	expect_all_on(_metadata, self->area, self->far);
 }
 
 TEST_F(numa, interleaved_pages_are_on_both)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	unsigned long pages[NODES];
+
+	NEEDS_NODES();
 	ASSERT_EQ(0, bind_to(self->area, BYTES, MPOL_INTERLEAVE, 3));
 	write_all(self->area);
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES / 2, self->pages[0]);
-	EXPECT_EQ(PAGES / 2, self->pages[1]);
+	count(self->area, pages);
+	EXPECT_EQ(PAGES / 2, pages[0]);
+	EXPECT_EQ(PAGES / 2, pages[1]);
 }
 
 TEST_F(numa, policy_is_taken_back)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	ASSERT_EQ(0, bind_to(self->area, BYTES, MPOL_BIND, 1UL << self->far));
 	ASSERT_EQ(0, bind_to(self->area, BYTES, MPOL_DEFAULT, 0));
 	EXPECT_EQ(MPOL_DEFAULT, mode_of(self->area));
 	write_all(self->area);
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->near]);
+	expect_all_on(_metadata, self->area, self->near);
 }
 
 /* The policy is the file's: what a part of it is bound to says nothing. */
 TEST_F(numa, part_has_no_policy)
 {
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	ASSERT_EQ(0, bind_to(self->area, BYTES / 2, MPOL_BIND, 1UL << self->far));
 	write_all(self->area);
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->near]);
+	expect_all_on(_metadata, self->area, self->near);
 }
 
 TEST_F(numa, pages_arrive_where_they_are_bound_to)
@@ -200,8 +196,7 @@ TEST_F(numa, pages_arrive_where_they_are_bound_to)
 	struct door_stats stats;
 	char *arrived;
 
-	if (one_node())
-		SKIP(return, "this host has one node");
+	NEEDS_NODES();
 	arrived = region_map(self->sink_fd, BYTES);
 	ASSERT_NE(MAP_FAILED, arrived);
 	ASSERT_EQ(0, bind_to(arrived, BYTES, MPOL_BIND, 1UL << self->far));
@@ -210,11 +205,9 @@ TEST_F(numa, pages_arrive_where_they_are_bound_to)
 	tracking_round(&self->tracking, &stats);
 	EXPECT_EQ(PAGES, stats.sent);
 	tracking_final(&self->tracking);
-	count(arrived, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->far]);
+	expect_all_on(_metadata, arrived, self->far);
 	EXPECT_EQ(0, region_differences(self->fd, self->sink_fd, 0, BYTES));
-	count(self->area, self->pages);
-	EXPECT_EQ(PAGES, self->pages[self->near]);
+	expect_all_on(_metadata, self->area, self->near);
 	munmap(arrived, BYTES);
 	tracking_end(&self->tracking);
 }

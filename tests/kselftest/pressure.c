@@ -21,6 +21,7 @@
 
 #include "cgroup.h"
 #include "kselftest_harness.h"
+#include "mapper.h"
 #include "page.h"
 #include "region.h"
 #include "tracking.h"
@@ -154,46 +155,12 @@ TEST_F_TIMEOUT(pressure, sink_beyond_its_limit, 300)
 	expect_empty(_metadata, &group);
 }
 
-struct mapper {
-	pid_t pid;
-	int end;	/* it stays until this is closed */
-};
-
-/* What QEMU is at the destination: it maps the file, touches nothing, and waits. */
-static struct mapper map_in(struct cgroup *group, int fd)
+/* What QEMU is at the destination, in a group of its own. */
+static int map_in(struct cgroup *group, int fd, struct mapper *mapper)
 {
-	int ready[2], stay[2];
-	struct mapper mapper;
-	char c;
+	int err = cgroup_enter(group) ?: mapper_start(mapper, fd, BYTES);
 
-	if (pipe2(ready, O_CLOEXEC) || pipe2(stay, O_CLOEXEC))
-		return (struct mapper){ -1, -1 };
-	mapper.pid = fork();
-	if (!mapper.pid) {
-		close(ready[0]);
-		close(stay[1]);
-		if (cgroup_enter(group) || region_map(fd, BYTES) == MAP_FAILED ||
-		    write(ready[1], "", 1) != 1)
-			_exit(1);
-		_exit(read(stay[0], &c, 1) != 0);
-	}
-	close(ready[1]);
-	close(stay[0]);
-	mapper.end = stay[1];
-	if (read(ready[0], &c, 1) != 1)
-		mapper.pid = -1;
-	close(ready[0]);
-	return mapper;
-}
-
-/* Its exit status, as waitpid() has it. */
-static int mapper_end(struct mapper *mapper)
-{
-	int status = -1;
-
-	close(mapper->end);
-	waitpid(mapper->pid, &status, 0);
-	return status;
+	return cgroup_leave() ?: err;
 }
 
 TEST_F_TIMEOUT(pressure, arrival_is_charged_to_who_maps, 300)
@@ -204,8 +171,7 @@ TEST_F_TIMEOUT(pressure, arrival_is_charged_to_who_maps, 300)
 
 	write_all(self->area, 1);
 	ASSERT_EQ(0, cgroup_new(&group, "arrival", 2 * BYTES));
-	mapper = map_in(&group, self->tracking.sink_fd[0]);
-	ASSERT_LT(0, mapper.pid);
+	ASSERT_EQ(0, map_in(&group, self->tracking.sink_fd[0], &mapper));
 	EXPECT_LT(cgroup_bytes(&group), BYTES / 2);
 	tracking_start(&self->tracking);
 	tracking_round(&self->tracking, &stats);
@@ -225,8 +191,7 @@ TEST_F_TIMEOUT(pressure, arrival_beyond_the_limit, 300)
 
 	write_all(self->area, 1);
 	ASSERT_EQ(0, cgroup_new(&group, "arrival", LIMIT));
-	mapper = map_in(&group, self->tracking.sink_fd[0]);
-	ASSERT_LT(0, mapper.pid);
+	ASSERT_EQ(0, map_in(&group, self->tracking.sink_fd[0], &mapper));
 	tracking_start(&self->tracking);
 	EXPECT_EQ(-ENOMEM, tracking_fails(&self->tracking, VMFM_CMD_SESSION_ROUND));
 	EXPECT_GT(cgroup_bytes(&group), LIMIT / 2);

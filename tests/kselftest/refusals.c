@@ -17,15 +17,11 @@
 
 #include "door.h"
 #include "kselftest_harness.h"
+#include "mapper.h"
 #include "region.h"
 
 #define SIZE	(8UL << 20)
 #define WAIT_MS	30000
-
-static const char *env(const char *name, const char *otherwise)
-{
-	return getenv(name) ?: otherwise;
-}
 
 FIXTURE(door)
 {
@@ -36,16 +32,9 @@ FIXTURE(door)
 
 static void make_spec(struct door_spec *spec, int role, int fd)
 {
-	memset(spec, 0, sizeof(*spec));
-	spec->role = role;
-	spec->addr.sin_family = AF_INET;
-	inet_pton(AF_INET, env("VMFM_ADDR", "10.77.1.1"), &spec->addr.sin_addr);
-	if (role == VMFM_ROLE_SINK)
-		spec->peer = spec->addr;
-	memset(spec->token, 0x77, sizeof(spec->token));
+	door_spec_init(spec, role);
 	spec->regions = 1;
 	spec->fd[0] = fd;
-	strcpy(spec->name[0], "ram0");
 }
 
 FIXTURE_SETUP(door)
@@ -141,26 +130,16 @@ TEST_F(door, sink_keeps_what_is_there)
 TEST_F(door, sink_of_a_file_in_use)
 {
 	char *area = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->sink_fd, 0);
-	int end[2], ready[2], err, id;
-	pid_t other;
-	char c;
+	struct mapper other;
+	int err, id;
 
 	area[0] = 9;
 	self->sink.discard = true;
-	ASSERT_EQ(0, pipe(end));
-	ASSERT_EQ(0, pipe(ready));
-	other = fork();
-	if (!other) {
-		close(end[1]);
-		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->sink_fd, 0);
-		_exit(write(ready[1], "", 1) != 1 || read(end[0], &c, 1));
-	}
-	ASSERT_EQ(1, read(ready[0], &c, 1));
+	ASSERT_EQ(0, mapper_start(&other, self->sink_fd, SIZE));
 	err = door_new(&self->door, &self->sink);
 	EXPECT_REFUSED(EBUSY, "more than one process maps its file");
 	EXPECT_EQ(9, area[0]);
-	close(end[1]);
-	EXPECT_EQ(other, waitpid(other, NULL, 0));
+	EXPECT_EQ(0, mapper_end(&other));
 	id = door_new(&self->door, &self->sink);
 	EXPECT_GT(id, 0);
 	EXPECT_EQ(0, area[0]);

@@ -31,13 +31,6 @@
 #define ROUNDS		8
 #define WAIT_MS		60000
 
-static const char *env(const char *name, const char *otherwise)
-{
-	const char *value = getenv(name);
-
-	return value ? value : otherwise;
-}
-
 /* Fills a page so that no two writes of any two pages look alike. */
 static void stamp(char *page, uint64_t index, uint64_t generation)
 {
@@ -211,17 +204,13 @@ static void fill(FIXTURE_DATA(rounds) *self, int region, size_t from, size_t to)
 
 static void make_sessions(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
 {
-	struct door_spec spec = { .role = VMFM_ROLE_SINK, .regions = self->regions };
+	struct door_spec spec;
 	int i;
 
-	spec.addr.sin_family = AF_INET;
-	inet_pton(AF_INET, env("VMFM_ADDR", "10.77.1.1"), &spec.addr.sin_addr);
-	spec.peer = spec.addr;
-	memset(spec.token, 0x5a, sizeof(spec.token));
-	for (i = 0; i < self->regions; i++) {
+	door_spec_init(&spec, VMFM_ROLE_SINK);
+	spec.regions = self->regions;
+	for (i = 0; i < self->regions; i++)
 		spec.fd[i] = self->sink_fd[i];
-		snprintf(spec.name[i], sizeof(spec.name[i]), "ram%d", i);
-	}
 	self->sink = door_new(&self->door, &spec);
 	ASSERT_GT(self->sink, 0) TH_LOG("sink: %s", self->door.error);
 

@@ -37,11 +37,7 @@ FIXTURE_SETUP(source)
 {
 	memset(self, 0, sizeof(*self));
 	ASSERT_EQ(0, door_open(&self->door));
-	self->spec.role = VMFM_ROLE_SOURCE;
-	self->spec.addr.sin_family = AF_INET;
-	inet_pton(AF_INET, getenv("VMFM_ADDR") ?: "10.77.1.1", &self->spec.addr.sin_addr);
-	memset(self->spec.token, 0x5a, sizeof(self->spec.token));
-	strcpy(self->spec.name[0], "ram0");
+	door_spec_init(&self->spec, VMFM_ROLE_SOURCE);
 	self->spec.regions = 1;
 	self->spec.fd[0] = region_file("wire-source", BLOCK);
 	self->area = region_map(self->spec.fd[0], BLOCK);
@@ -160,6 +156,18 @@ static void gave_up(SOURCE, int error)
 	source(part);
 }
 
+/* Said when it has come to where @begin leaves it. */
+static void each_ends_it(SOURCE, void (*begin)(SOURCE), const struct vmfm_msg *wrong, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		source(begin);
+		source(answer, wrong[i]);
+		source(gave_up, EPROTO);
+	}
+}
+
 TEST_F_TIMEOUT(source, wrong_before_accept, 60)
 {
 	const struct vmfm_msg wrong[] = {
@@ -180,13 +188,8 @@ TEST_F_TIMEOUT(source, wrong_before_accept, 60)
 		word_number(VMFM_MSG_ERROR + 1, 0),
 		word_number(0xffff, 0),
 	};
-	int i;
 
-	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		source(meet);
-		source(answer, wrong[i]);
-		source(gave_up, EPROTO);
-	}
+	source(each_ends_it, meet, wrong, ARRAY_SIZE(wrong));
 }
 
 TEST_F_TIMEOUT(source, errors_and_lengths, 60)
@@ -219,13 +222,8 @@ TEST_F_TIMEOUT(source, wrong_when_ready, 60)
 		word_number(VMFM_MSG_DONE_ACK, 0),
 		word_number(VMFM_MSG_ROUND_ACK, 1),
 	};
-	int i;
 
-	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		source(meet_agreed);
-		source(answer, wrong[i]);
-		source(gave_up, EPROTO);
-	}
+	source(each_ends_it, meet_agreed, wrong, ARRAY_SIZE(wrong));
 }
 
 TEST_F_TIMEOUT(source, wrong_grants, 60)
@@ -240,13 +238,8 @@ TEST_F_TIMEOUT(source, wrong_grants, 60)
 		word_number(VMFM_MSG_DONE_ACK, 0),
 		word_number(VMFM_MSG_ROUND_ACK, 1),
 	};
-	int i;
 
-	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		source(asked_for);
-		source(answer, wrong[i]);
-		source(gave_up, EPROTO);
-	}
+	source(each_ends_it, asked_for, wrong, ARRAY_SIZE(wrong));
 	/* Twice. */
 	source(asked_for);
 	source(grant_right);

@@ -52,13 +52,7 @@ FIXTURE_SETUP(sink)
 
 	memset(self, 0, sizeof(*self));
 	ASSERT_EQ(0, door_open(&self->door));
-	self->spec.role = VMFM_ROLE_SINK;
-	self->spec.addr.sin_family = AF_INET;
-	inet_pton(AF_INET, getenv("VMFM_ADDR") ?: "10.77.1.1", &self->spec.addr.sin_addr);
-	memset(self->spec.token, 0x5a, sizeof(self->spec.token));
-	strcpy(self->spec.name[0], "ram0");
-	strcpy(self->spec.name[1], "ram1");
-	self->spec.peer = self->spec.addr;
+	door_spec_init(&self->spec, VMFM_ROLE_SINK);
 	self->spec.discard = true;
 	self->spec.regions = REGIONS;
 	for (i = 0; i < REGIONS; i++)

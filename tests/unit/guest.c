@@ -231,7 +231,8 @@ static void settings(void)
 	set_capability("events", true);
 	CHECK(!qmp_call(&qmp, "migrate-set-parameters", json_pack("{s:I,s:i}", "max-bandwidth",
 		(json_int_t)77 << 20, "downtime-limit", 1234), NULL, &fault));
-	CHECK(!guest_change_settings(&qmp, 50, &before, &fault));
+	CHECK(!guest_read_settings(&qmp, &before, &fault));
+	CHECK(!guest_change_settings(&qmp, 50, before, &fault));
 	for (i = 0; i < 5; i++)
 		CHECK(has(ours[i], true));
 	CHECK(has("multifd", false) && has("postcopy-ram", false));
@@ -264,7 +265,8 @@ static void settings_of_users(void)
 			continue;	/* this QEMU cannot, or not alone */
 		tried++;
 		before = NULL;
-		if (!CHECK(!guest_change_settings(&qmp, 50, &before, &fault)))
+		CHECK(!guest_read_settings(&qmp, &before, &fault));
+		if (!CHECK(!guest_change_settings(&qmp, 50, before, &fault)))
 			CHECK_TEXT(fault.text, name);
 		CHECK(has("x-ignore-shared", true) && has("return-path", true));
 		guest_restore_settings(&qmp, before);

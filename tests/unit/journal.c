@@ -507,7 +507,7 @@ static void real_settings(void)
 	journal.qmp = &qmp;
 	CHECK(!guest_read_settings(&qmp, &journal.settings, &fault));
 	CHECK(!journal_write(&journal, false, &fault));
-	CHECK(!guest_change_settings(&qmp, 50, &journal.settings, &fault));
+	CHECK(!guest_change_settings(&qmp, 50, journal.settings, &fault));
 	CHECK(has(&qmp, "x-ignore-shared") && has(&qmp, "pause-before-switchover"));
 	qmp_close(&qmp);
 	repair();
