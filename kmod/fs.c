@@ -114,6 +114,26 @@ void vmfm_region_release(struct vmfm_region *region)
 	mutex_unlock(&vmfm_regions_lock);
 }
 
+/*
+ * A folio across the new end is split while the old one stands: with the new one the
+ * kernel's split takes the pages behind it for pages that were counted as dirty, which
+ * these never are. Nothing but a byte behind the end changes when that fails.
+ */
+static int split_at(struct inode *inode, loff_t size)
+{
+	struct folio *folio;
+	bool is_whole;
+
+	if (IS_ALIGNED(size, HPAGE_PMD_SIZE) || size >= i_size_read(inode))
+		return 0;
+	truncate_inode_pages_range(inode->i_mapping, size, size);
+	folio = vmfm_find_folio(inode->i_mapping, size >> PAGE_SHIFT);
+	is_whole = folio && folio_test_large(folio);
+	if (folio)
+		folio_put(folio);
+	return is_whole ? -EBUSY : 0;
+}
+
 /* A session's idea of a region's size is fixed; its sink's pages have keys. */
 static int set_size(struct inode *inode, loff_t size)
 {
@@ -128,12 +148,16 @@ static int set_size(struct inode *inode, loff_t size)
 		return err;
 
 	filemap_invalidate_lock(inode->i_mapping);
+	err = split_at(inode, size);
+	if (err)
+		goto unlock;
 	vmfm_lost_split(region, DIV_ROUND_UP(size, PAGE_SIZE), ULONG_MAX);
 	truncate_setsize(inode, size);
 	vmfm_lost_forget(region, DIV_ROUND_UP(size, PAGE_SIZE), ULONG_MAX);
 	vmfm_region_recount(region);
+unlock:
 	filemap_invalidate_unlock(inode->i_mapping);
-	return 0;
+	return err;
 }
 
 static int region_setattr(vmfm_idmap *idmap, struct dentry *dentry, struct iattr *attr)

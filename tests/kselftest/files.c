@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -202,6 +203,61 @@ TEST_F(files, shrink_gives_back)
 	EXPECT_EQ(BLOCK / PAGE, used_pages(self->dir));
 	ASSERT_EQ(0, ftruncate(self->fd, 4 * QUOTA));
 	EXPECT_EQ(0, self->area[BLOCK]);
+}
+
+static unsigned long present_pages(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_blocks / (PAGE / 512);
+}
+
+/* Nobody mapped it, or looked at it: its inode has no dirty pages' account. */
+TEST_F(files, shrink_within_a_block)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/fresh", self->dir);
+	fd = open(path, O_CREAT | O_RDWR, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, BLOCK));
+	ASSERT_EQ(0, fallocate(fd, 0, 0, BLOCK));
+	ASSERT_EQ(0, ftruncate(fd, BLOCK / 2 + 1));
+	EXPECT_EQ(BLOCK / 2 / PAGE + 1, present_pages(path));
+	ASSERT_EQ(0, ftruncate(fd, BLOCK / 2));
+	EXPECT_EQ(BLOCK / 2 / PAGE, present_pages(path));
+	close(fd);
+	unlink(path);
+
+	memset(self->area, 1, 2 * BLOCK);
+	ASSERT_EQ(0, ftruncate(self->fd, BLOCK + 3 * PAGE));
+	EXPECT_EQ(BLOCK / PAGE + 3, present_pages(self->path));
+	EXPECT_EQ(BLOCK / PAGE + 3, used_pages(self->dir));
+	EXPECT_EQ(1, self->area[BLOCK + 3 * PAGE - 1]);
+	ASSERT_EQ(0, ftruncate(self->fd, 4 * QUOTA));
+	EXPECT_EQ(0, self->area[BLOCK + 3 * PAGE]);
+}
+
+/* A block that somebody refers to cannot be split: the file keeps its size and its pages. */
+TEST_F(files, shrink_within_a_block_in_use)
+{
+	struct iovec page = { self->area, PAGE };
+	int in_use[2];
+	size_t i;
+
+	memset(self->area, 1, BLOCK);
+	ASSERT_EQ(0, pipe(in_use));
+	ASSERT_EQ((ssize_t)PAGE, vmsplice(in_use[1], &page, 1, 0));
+	EXPECT_EQ(-1, ftruncate(self->fd, BLOCK / 2));
+	EXPECT_EQ(EBUSY, errno);
+	EXPECT_EQ(BLOCK / PAGE, present_pages(self->path));
+	for (i = 0; i < BLOCK; i += PAGE)
+		ASSERT_EQ(1, self->area[i + 1]);
+	close(in_use[0]);
+	close(in_use[1]);
+	EXPECT_EQ(0, ftruncate(self->fd, BLOCK / 2));
+	EXPECT_EQ(BLOCK / 2 / PAGE, present_pages(self->path));
 }
 
 static unsigned long smaps_kb(void *area, const char *field)
