@@ -154,23 +154,55 @@ struct fault_wait {
 };
 
 /*
- * A fault that waits for the lock holds one reference, and marks before it lets
- * anything be written: the reference rule is told that it is no stranger. Where
- * the guest writes a lot, there mostly is one right after a protect.
+ * A fault that waits holds one reference, and marks before it lets anything be
+ * written: the reference rule is told that it is no stranger. Where the guest
+ * writes a lot, there mostly is one right after a protect; where it is paced, its
+ * vCPUs wait most of the time.
  */
-void vmfm_dirty_lock_fault(struct vmfm_region *region, struct folio *folio)
+static void wait_for_folio(struct vmfm_region *region, struct folio *folio, u64 pace_ns)
 {
 	struct fault_wait wait = { .folio = folio };
 
-	if (folio_trylock(folio))
-		return;
 	spin_lock(&region->waits_lock);
 	list_add(&wait.node, &region->waits);
 	spin_unlock(&region->waits_lock);
+	if (pace_ns)
+		vmfm_pace_wait(pace_ns);
 	folio_lock(folio);
 	spin_lock(&region->waits_lock);
 	list_del(&wait.node);
 	spin_unlock(&region->waits_lock);
+}
+
+void vmfm_dirty_lock_folio(struct vmfm_region *region, struct folio *folio)
+{
+	if (!folio_trylock(folio))
+		wait_for_folio(region, folio, 0);
+}
+
+/* How long the writer of this page is to wait. */
+static u64 pace_of_fault(struct vmfm_region *region, pgoff_t index)
+{
+	struct vmfm_dirty *dirty;
+	u64 wait_ns = 0;
+
+	rcu_read_lock();
+	dirty = rcu_dereference(region->dirty);
+	if (dirty && index < dirty->pages && !vmfm_marks_test(dirty->marks, index))
+		wait_ns = vmfm_pace_take(dirty->pace);
+	rcu_read_unlock();
+	return wait_ns;
+}
+
+void vmfm_dirty_lock_fault(struct vmfm_region *region, struct vm_fault *vmf,
+			   struct folio *folio)
+{
+	u64 pace_ns = pace_of_fault(region, vmf->pgoff);
+
+	if (pace_ns)
+		wait_for_folio(region, folio, pace_ns);
+	else
+		vmfm_dirty_lock_folio(region, folio);
 }
 
 /* While the folio is locked they only become more. */
@@ -184,20 +216,6 @@ static long count_waits(struct vmfm_region *region, struct folio *folio)
 		count += wait->folio == folio;
 	spin_unlock(&region->waits_lock);
 	return count;
-}
-
-void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf)
-{
-	struct vmfm_dirty *dirty;
-	u64 wait_ns = 0;
-
-	rcu_read_lock();
-	dirty = rcu_dereference(region->dirty);
-	if (dirty && vmf->pgoff < dirty->pages && !vmfm_marks_test(dirty->marks, vmf->pgoff))
-		wait_ns = vmfm_pace_take(dirty->pace, vmf);
-	rcu_read_unlock();
-	if (wait_ns)
-		vmfm_pace_wait(wait_ns);
 }
 
 /*

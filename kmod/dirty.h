@@ -47,11 +47,11 @@ int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned i
 		     unsigned long *pinned);
 void vmfm_dirty_stop(struct vmfm_region *region);
 
-/* Called from ->page_mkwrite with nothing locked; sleeps where the writer is too fast. */
-void vmfm_dirty_pace_fault(struct vmfm_region *region, struct vm_fault *vmf);
-
-/* Called from ->page_mkwrite with a reference to @folio, which it locks. */
-void vmfm_dirty_lock_fault(struct vmfm_region *region, struct folio *folio);
+/* Called from a fault with a reference to @folio, which it locks. */
+void vmfm_dirty_lock_folio(struct vmfm_region *region, struct folio *folio);
+/* The same from ->page_mkwrite; sleeps before where the writer is too fast. */
+void vmfm_dirty_lock_fault(struct vmfm_region *region, struct vm_fault *vmf,
+			   struct folio *folio);
 
 void vmfm_dirty_prepare_fault(struct vmfm_region *region, struct vm_fault *vmf);
 void vmfm_dirty_mark_fault(struct vmfm_region *region, struct vm_fault *vmf,

@@ -253,6 +253,22 @@ static vm_fault_t fault_error(long err)
 	}
 }
 
+/* A fault's folio that is there already. While it waits, a take knows of it. */
+static struct folio *lock_present(struct vmfm_region *region, pgoff_t index)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	struct folio *folio = vmfm_find_folio(mapping, index);
+
+	if (!folio)
+		return NULL;
+	vmfm_dirty_lock_folio(region, folio);
+	if (folio->mapping == mapping && folio_contains(folio, index))
+		return folio;
+	folio_unlock(folio);
+	folio_put(folio);
+	return NULL;
+}
+
 static vm_fault_t region_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
@@ -267,7 +283,9 @@ static vm_fault_t region_fault(struct vm_fault *vmf)
 		ret = VM_FAULT_SIGBUS;
 		goto unlock;
 	}
-	folio = vmfm_region_folio(region, vmf->pgoff, 0);
+	folio = lock_present(region, vmf->pgoff);
+	if (!folio)
+		folio = vmfm_region_folio(region, vmf->pgoff, 0);
 	if (IS_ERR(folio))
 		ret = fault_error(PTR_ERR(folio));
 	else
@@ -287,8 +305,7 @@ static vm_fault_t region_page_mkwrite(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct folio *folio = page_folio(vmf->page);
 
-	vmfm_dirty_pace_fault(vmfm_region(inode), vmf);
-	vmfm_dirty_lock_fault(vmfm_region(inode), folio);
+	vmfm_dirty_lock_fault(vmfm_region(inode), vmf, folio);
 	if (folio->mapping != inode->i_mapping) {
 		folio_unlock(folio);
 		return VM_FAULT_NOPAGE;

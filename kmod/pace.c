@@ -43,17 +43,18 @@ void vmfm_pace_set(struct vmfm_pace *pace, u64 bytes_s)
 	wake_up_all(&paced);
 }
 
-static bool is_paced(const struct vmfm_pace *pace, const struct vm_fault *vmf)
+static bool is_paced(const struct vmfm_pace *pace)
 {
-	return pace->running ? pace->running() != NULL : vmf->flags & FAULT_FLAG_USER;
+	return pace->running ? pace->running() != NULL :
+	       !(current->flags & (PF_KTHREAD | PF_IO_WORKER));
 }
 
-u64 vmfm_pace_take(struct vmfm_pace *pace, const struct vm_fault *vmf)
+u64 vmfm_pace_take(struct vmfm_pace *pace)
 {
 	u64 bytes_s = READ_ONCE(pace->bytes_s), now_ns, wait_ns;
 	s64 next_ns, mine_ns;
 
-	if (!bytes_s || !is_paced(pace, vmf))
+	if (!bytes_s || !is_paced(pace))
 		return 0;
 	now_ns = ktime_get_ns();
 	next_ns = atomic64_read(&pace->next_ns);

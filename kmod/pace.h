@@ -6,13 +6,12 @@
 #include <linux/types.h>
 
 struct kvm_vcpu;
-struct vm_fault;
 
 /*
  * How fast a session's guest may dirty pages that are clean. It is the vCPUs'
  * first writes since the last round that wait; nothing else does: reads, pages
- * that are dirty already, QEMU, vhost, disks. Where KVM is not loaded, user-mode
- * writes wait instead.
+ * that are dirty already, QEMU, vhost, disks. Where KVM is not loaded,
+ * processes wait instead.
  */
 struct vmfm_pace {
 	u64 bytes_s;			/* 0: nobody waits */
@@ -28,7 +27,7 @@ void vmfm_pace_exit(struct vmfm_pace *pace);
 void vmfm_pace_set(struct vmfm_pace *pace, u64 bytes_s);
 
 /* How long the writer that is about to dirty a page is to wait, in ns. Does not sleep. */
-u64 vmfm_pace_take(struct vmfm_pace *pace, const struct vm_fault *vmf);
+u64 vmfm_pace_take(struct vmfm_pace *pace);
 /* Up to a signal: a vCPU that is to stop is not waited for. */
 void vmfm_pace_wait(u64 wait_ns);
 

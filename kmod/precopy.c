@@ -250,6 +250,8 @@ static void pace(struct vmfm_session *session, u64 bytes)
 	wait_event_idle_timeout(session->wait, vmfm_session_failed(session) ||
 				READ_ONCE(session->bandwidth) != limit,
 				nsecs_to_jiffies64(sleep_ns) + 1);
+	if (READ_ONCE(session->bandwidth) != limit)
+		session->paced_until_ns = 0;	/* what is owed at the old rate is forgiven */
 }
 
 static void tell_progress(struct pass *pass)

@@ -26,6 +26,7 @@
 #include "kselftest_harness.h"
 #include "page.h"
 #include "region.h"
+#include "vcpu.h"
 
 #define SIZE		(64UL << 20)
 #define ROUNDS		8
@@ -45,6 +46,7 @@ struct work {
 	size_t size;
 	uint32_t seed;
 	atomic_ulong done;
+	atomic_bool failed;
 };
 
 static void *write_pages(void *arg)
@@ -554,6 +556,50 @@ TEST_F_TIMEOUT(rounds, pace_of_processes, 300)
 	EXPECT_EQ(kvm, !stats.paced_ns);
 	pace(_metadata, self, 0);
 	one_round(_metadata, self);
+	finish(_metadata, self);
+}
+
+/* In the first block, until it is told to stop. */
+static void *run_vcpu(void *arg)
+{
+	static const struct vcpu_work of_vcpu = { .writes = 16 };
+	struct work *work = arg;
+	struct vcpu vcpu;
+
+	if (vcpu_open(&vcpu, work->area, BLOCK, work->seed, &of_vcpu)) {
+		atomic_store(&work->failed, true);
+		return NULL;
+	}
+	while (!atomic_load(work->stop))
+		vcpu_write(&vcpu);
+	vcpu_close(&vcpu);
+	return NULL;
+}
+
+/* One that waits for its pace most of the time does not keep its block from being sent. */
+TEST_F_TIMEOUT(rounds, paced_vcpu, 300)
+{
+	struct door_stats stats;
+	int i;
+
+	make_regions(_metadata, self, 1, SIZE);
+	fill(self, 0, 0, SIZE / 2);
+	make_sessions(_metadata, self);
+	employ(self, run_vcpu, 0);
+	start(_metadata, self);
+	one_round(_metadata, self);
+	pace(_metadata, self, 100 * PAGE);
+	for (i = 0; i < ROUNDS; i++) {
+		usleep(200000);
+		one_round(_metadata, self);
+	}
+	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
+	if (atomic_load(&self->work[0].failed))
+		SKIP(return, "no vCPU here");
+	TH_LOG("paced for %llu ms, %llu pages kept", (unsigned long long)stats.paced_ns / 1000000,
+	       (unsigned long long)stats.kept);
+	EXPECT_LT(0, stats.paced_ns);
+	EXPECT_GT(BLOCK / PAGE, stats.kept);	/* it may just be at work */
 	finish(_metadata, self);
 }
 
