@@ -239,10 +239,14 @@ static int add_entry(struct inode *dir, struct dentry *dentry, umode_t mode)
 	return 0;
 }
 
+/*
+ * A guest's RAM is for its owner, whatever the umask: QEMU asks for 0644. Others who
+ * may read it see its secrets, use up the quota and hold pages that a migration waits for.
+ */
 static int dir_create(vmfm_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		      umode_t mode, bool excl)
 {
-	return add_entry(dir, dentry, mode | S_IFREG);
+	return add_entry(dir, dentry, (mode & ~(S_IRWXG | S_IRWXO)) | S_IFREG);
 }
 
 static int dir_mkdir(vmfm_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode)

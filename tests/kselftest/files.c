@@ -196,6 +196,26 @@ TEST_F(files, names)
 	EXPECT_EQ(0, rmdir(sub));
 }
 
+TEST_F(files, for_their_owner)
+{
+	mode_t mask = umask(0);
+	char path[128];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/mode", self->dir);
+	fd = open(path, O_CREAT | O_RDWR, 0666);
+	umask(mask);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(0600, st.st_mode & 07777);
+	EXPECT_EQ(0, fchmod(fd, 0640));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(0640, st.st_mode & 07777);
+	close(fd);
+	unlink(path);
+}
+
 TEST_F(files, shrink_gives_back)
 {
 	memset(self->area, 1, 2 * BLOCK);
