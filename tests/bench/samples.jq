@@ -1,9 +1,14 @@
 # Results of vmfastmig downtime to one object a sample.
 
+def at($name): first(.marks[] | select(.where == "client" and .name == $name) | .ns) // null;
 # The client's gap around the stop. Where that was not seen, its longest one.
-def client: [(.marks[] | select(.where == "client" and .name == "last reply") | .ns),
-		(.marks[] | select(.where == "client" and .name == "reply") | .ns)] as $gap |
-	if ($gap | length) == 2 then ($gap[1] - $gap[0]) / 1e6 else .client.udp.longest_gap.ms end;
+def client: [at("last reply"), at("reply")] as $gap |
+	if $gap | all then ($gap[1] - $gap[0]) / 1e6 else .client.udp.longest_gap.ms end;
+# The guest's clock misses a part of the stop; its ticker, which goes by that clock, the rest.
+def guest: if .guest.clock_stop_ms and .guest.longest_jump_ms
+	then .guest.clock_stop_ms + .guest.longest_jump_ms else null end;
+# Up to the guest's first reply: what is tidied up later keeps nobody waiting.
+def total: ((at("reply") // .end_ns) - .migrate_ns) / 1e6;
 
 [.[] | {
 	migration, kind, workload, kernel, qemu: .qemu_version,
@@ -13,14 +18,15 @@ def client: [(.marks[] | select(.where == "client" and .name == "last reply") | 
 		else .qemu.source.ram["dirty-sync-count"] end),
 	downtime_ms: {
 		client: (if .partial then null else client end),
-		guest: (if .partial then null else .guest.clock_stop_ms end),
+		guest: (if .partial then null else guest end),
 		qemu: (if .partial then null else .qemu.downtime_ms end)
 	},
+	postcopy: any(.marks[]; .name == "migration postcopy-active"),
 	longest_gap_ms: .client.udp.longest_gap.ms,
 	player: (if .player then {snapshots_per_s: .player.snapshots_per_s, lost: .player.lost,
 		longest_gap_ms: .player.longest_gap_ms} else null end),
 	parts: [.downtime.parts[]? | {name, ms, attributed}],
-	total_ms: (if .partial then null else (.end_ns - .migrate_ns) / 1e6 end),
+	total_ms: (if .partial then null else total end),
 	bytes_sent: ((.module.ram.bytes_sent // 0) + (.qemu.source.ram.transferred // 0)),
 	cpu_s: .cpu_s,
 	pinned_bytes,
