@@ -4,7 +4,7 @@
  * rdma/wire.md tells the conversation; this header gives the shapes.
  *
  * All integers are little-endian. Every message is one SEND of exactly
- * sizeof(struct vmfm_msg). Reserved bytes are zero and checked.
+ * sizeof(struct vmfm_msg). The hello's reserved bytes are zero and checked.
  */
 #ifndef VMFM_WIRE_H
 #define VMFM_WIRE_H
@@ -56,7 +56,7 @@ enum vmfm_msg_type {
 	VMFM_MSG_ROUND_ACK = 18,	/* round: writes and holes are in memory */
 	VMFM_MSG_DONE_ACK = 19,		/* all is in memory; the sink ends the queue pair next */
 	VMFM_MSG_CREDIT = 20,		/* nothing but its credits */
-	VMFM_MSG_ERROR = 21,		/* error: negative errno; the sink gives up */
+	VMFM_MSG_ERROR = 21,		/* error: positive errno; the sink gives up */
 };
 
 struct vmfm_msg {

@@ -58,7 +58,7 @@ static const char *whereabouts(const char *guest)
 		{ "paused", "the guest is still here, paused" },
 		{ "left to libvirt", "libvirt runs the guest here, or ends what it began: virsh domstate" },
 		{ "not touched", "the guest was not touched" },
-		{ "unknown", "the guest was not touched" },
+		{ "unknown", "where the guest is cannot be told: its monitor does not answer; ask its QEMU before you cont or quit it" },
 		{ "gone", "the guest is gone: its QEMU does not answer any more" },
 		{ "given away", "the guest does not run here any more: it may run on the destination" },
 		{ "postmigrate", "the guest is stopped here, after a migration: cont it only if it runs nowhere else" },

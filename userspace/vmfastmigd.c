@@ -3,6 +3,7 @@
  * The daemon: one per host. Listens to its peers (TCP) and to the command (a
  * UNIX socket), a thread for each that comes.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
@@ -201,23 +202,21 @@ static void end_jobs(void)
 
 static int set_listen(const char *text)
 {
-	const char *colon = strrchr(text, ':');
-	size_t bytes = colon ? (size_t)(colon - text) : strlen(text);
-	long port;
+	bool bracket = *text == '[';
+	size_t bytes = strcspn(text += bracket, bracket ? "]" : ":");
+	const char *rest = text + bytes;
+	long port = URI_PORT;
+	char *end;
 
-	if (*text == '[' && colon && colon > text && colon[-1] == ']') {
-		text++;
-		bytes -= 2;
-	} else if (*text == '[') {
+	if ((bracket && *rest++ != ']') || bytes >= sizeof(config.listen_host))
 		return -1;
+	if (*rest) {
+		port = rest[0] == ':' && isdigit((unsigned char)rest[1]) ? strtol(rest + 1, &end, 10) : 0;
+		if (port < 1 || port > 65535 || *end)
+			return -1;
 	}
-	if (bytes >= sizeof(config.listen_host))
-		return -1;
 	memcpy(config.listen_host, text, bytes);
 	config.listen_host[bytes] = 0;
-	port = colon ? atol(colon + 1) : URI_PORT;
-	if (port < 1 || port > 65535)
-		return -1;
 	config.listen_port = port;
 	return 0;
 }
@@ -256,7 +255,7 @@ static int parse_args(int argc, char **argv, struct fault *fault)
 
 	while (!err && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'l')
-			err = set_listen(optarg) ? fail(fault, "--listen %s: ADDR:PORT, [ADDR]:PORT or :PORT", optarg) : 0;
+			err = set_listen(optarg) ? fail(fault, "--listen %s: ADDR, ADDR:PORT, [IPV6], [IPV6]:PORT or :PORT", optarg) : 0;
 		else if (option == 's' && strlen(optarg) < sizeof(config.socket_path))
 			strcpy(config.socket_path, optarg);
 		else if (option == 'p')
@@ -270,7 +269,7 @@ static int parse_args(int argc, char **argv, struct fault *fault)
 		else
 			exit(usage());
 	}
-	return optind < argc ? fail(fault, "what is %s?", argv[optind]) : err;
+	return !err && optind < argc ? fail(fault, "what is %s?", argv[optind]) : err;
 }
 
 int main(int argc, char **argv)

@@ -192,6 +192,38 @@ static void blockers(void)
 		       "blockers", "VFIO", "remove what blocks");
 }
 
+static const json_t *find_check(const json_t *checks, const char *name)
+{
+	json_t *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check)
+		if (!strcmp(text_of(check, "check"), name))
+			return check;
+	return NULL;
+}
+
+/* A QEMU that knows rdmafast: tells us of no blockers, disks or devices: nothing is said of them. */
+static void what_a_native_one_does_not_tell(void)
+{
+	json_t *checks = json_array(), *guest = facts("running"), *waiting = facts("inmigrate");
+
+	preflight_source(checks, guest);
+	preflight_sink(checks, guest, waiting, 4 * GIB);
+	CHECK(find_check(checks, "blockers") && find_check(checks, "disks"));
+	json_array_clear(checks);
+	json_object_set_new(guest, "native", json_true());
+	json_object_set_new(guest, "disks", json_array());
+	json_object_set_new(guest, "virtio", json_array());
+	preflight_source(checks, guest);
+	preflight_sink(checks, guest, waiting, 4 * GIB);
+	CHECK(!find_check(checks, "blockers") && !find_check(checks, "disks") &&
+	      !find_check(checks, "virtio"));
+	json_decref(waiting);
+	json_decref(guest);
+	json_decref(checks);
+}
+
 static void every_blocker_is_told(void)
 {
 	json_t *checks = json_array(), *guest = facts("running"), *check;
@@ -578,6 +610,7 @@ int main(void)
 		{ "guests of the guest", nested },
 		{ "blockers", blockers },
 		{ "every blocker is told", every_blocker_is_told },
+		{ "what a QEMU that knows rdmafast: does not tell", what_a_native_one_does_not_tell },
 		{ "a domain of libvirt's", libvirt },
 		{ "RAM elsewhere", ram },
 		{ "destination does not wait", waiting_state },

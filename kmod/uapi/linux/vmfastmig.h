@@ -16,7 +16,7 @@
  * VMFM_CMD_REGION_GET (dump)
  *     one message per file of every mounted vmfastmig filesystem:
  *     REGION {
- *         NAME          file name (last component; may be of an unlinked file)
+ *         NAME          file name (last component); empty when it was unlinked
  *         DEV, INO      as fstat(2) reports them
  *         SIZE_BYTES, PRESENT_PAGES, HUGE_PAGES
  *         SESSION_ID    only while a session owns the file
@@ -36,7 +36,8 @@
  *         }
  *         BANDWIDTH     optional, bytes/s, 0 is unlimited (source)
  *         DISCARD       flag (sink): drop what the files hold. Without it a
- *                       file with pages present is refused with ENOTEMPTY.
+ *                       file with pages present is refused with ENOTEMPTY. One that
+ *                       several processes map is refused with EBUSY.
  *         SEND_ZEROS    flag (source): pages of zeros are sent like any other.
  *                       Without it they are looked for and become holes.
  *     answer: SESSION_ID, ADDR (sink: the address and port really bound)
@@ -54,7 +55,8 @@
  * VMFM_CMD_SESSION_ROUND (do)   source: send what is dirty now, once.
  * VMFM_CMD_SESSION_FINAL (do)   source: takes TIMEOUT_MS. The guest is stopped
  *     and QEMU has drained. Sends until nothing is dirty and no reference is
- *     unexplained, then has the sink invalidate every key. Fails with ETIMEDOUT
+ *     unexplained, then has the sink end the queue pair: no key is of use
+ *     after that. Fails with ETIMEDOUT
  *     when references do not go away in time: the session then is FAILED and
  *     the guest may simply go on.
  * VMFM_CMD_SESSION_DEL (do)     any state; waits for the end of its work.
@@ -62,7 +64,7 @@
  *     told by VMFM_CMD_EVENT and seen by SESSION_GET. They answer EBUSY when
  *     the session's state does not allow them.
  *
- * VMFM_CMD_EVENT (multicast group VMFM_MCGRP_EVENTS)
+ * VMFM_CMD_EVENT (multicast group VMFM_MCGRP_EVENTS; to join it needs CAP_NET_ADMIN)
  *     EVENT, SESSION_ID, ROLE, STATE, ERROR, ERROR_TEXT, STATS {}, ROUND {}
  *     STATE events at every change of state, PROGRESS events about every
  *     200 ms while a round runs.
@@ -190,7 +192,7 @@ enum vmfm_stats_attr {
 	VMFM_A_STATS_TOTAL_BYTES,	/* u64: nominal size of all regions */
 	VMFM_A_STATS_PRESENT_PAGES,	/* u64: source: present when tracking began */
 	VMFM_A_STATS_DIRTY_PAGES,	/* u64: source: marked now, not sent yet */
-	VMFM_A_STATS_MARKED_PAGES,	/* u64: source: marks by writers, each counted once per round */
+	VMFM_A_STATS_MARKED_PAGES,	/* u64: source: marks by whom ever: what was present, writers, holes, what was kept */
 	VMFM_A_STATS_ROUNDS,		/* u32 */
 	VMFM_A_STATS_SENT_PAGES,	/* u64 */
 	VMFM_A_STATS_SENT_BYTES,	/* u64 */
