@@ -246,7 +246,7 @@ static int add_entry(struct inode *dir, struct dentry *dentry, umode_t mode)
 static int dir_create(vmfm_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		      umode_t mode, bool excl)
 {
-	return add_entry(dir, dentry, (mode & ~(S_IRWXG | S_IRWXO)) | S_IFREG);
+	return add_entry(dir, dentry, (mode & ~0077) | S_IFREG);
 }
 
 static int dir_mkdir(vmfm_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode)
