@@ -303,6 +303,28 @@ static void stopped_guest(struct series *series, unsigned int stop_ms, unsigned 
 	}
 }
 
+/* The outage is between the two replies, though nothing that was sent in it was answered. */
+static void work_over_an_outage(void)
+{
+	struct sample sample = { 0 };
+	struct series series;
+	unsigned int i;
+
+	send_all(&series, 4000);
+	for (i = 0; i < 4000; i++) {
+		if (i >= 2000 && i < 3000)
+			continue;
+		sample.reply_ns = START + (i + 1) * MS;
+		sample.work = 10 * (i < 2000 ? i : i - 1000);
+		series_take(&series, i, &sample);
+	}
+	CHECK(series_work_per_s(&series, START + 1 * MS, START + 2000 * MS) == 10000);
+	CHECK(series_work_per_s(&series, START + 1001 * MS, START + 3001 * MS) == 5000);
+	CHECK(series_work_per_s(&series, START + 2000 * MS, START + 2000 * MS) < 0);
+	CHECK(series_work_per_s(&series, START + 2500 * MS, START + 3001 * MS) < 0);
+	series_close(&series);
+}
+
 static void clock_stop(void)
 {
 	struct series series;
@@ -351,6 +373,7 @@ int main(void)
 		{ "latencies, by nearest rank", latencies },
 		{ "the rate of work", work },
 		{ "gaps", gaps },
+		{ "work over an outage", work_over_an_outage },
 		{ "the guest's clock stood still", clock_stop },
 		{ "an absurd clock", absurd_clock },
 	};

@@ -121,7 +121,7 @@ static bool cancel(struct measure *measure)
 	return !strcmp(status, "cancelled");
 }
 
-const struct drive drive_qemu = { prepare, start, ended, cancel };
+const struct drive drive_qemu = { prepare, start, ended, cancel, NULL };
 
 static int nothing(struct measure *measure, struct fault *fault)
 {
@@ -153,4 +153,4 @@ static bool leave(struct measure *measure)
 	return false;
 }
 
-const struct drive drive_nobody = { nothing, nothing, others_ended, leave };
+const struct drive drive_nobody = { nothing, nothing, others_ended, leave, NULL };

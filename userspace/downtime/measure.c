@@ -250,7 +250,8 @@ static void note_pinned(struct measure *measure)
 		    remote_call(&measure->remotes[where], json_pack("{s:s,s:s}", "do", "stat", "monitor",
 				"main"), ASK_MS, &usage, &ignored))
 			continue;
-		bytes = int_of(usage, "pinned_bytes");
+		bytes = json_is_integer(json_object_get(usage, "pinned_bytes")) ?
+			int_of(usage, "pinned_bytes") : -1;
 		if (bytes > measure->pinned_bytes[where])
 			measure->pinned_bytes[where] = bytes;
 		json_decref(usage);
@@ -288,6 +289,8 @@ static void look_back(struct measure *measure)
 	sync_clocks(measure, &ignored);
 	if (!*measure->stop)
 		measure_pass(measure, measure->options->after_s, &ignored);
+	if (measure->drive->look_back)
+		measure->drive->look_back(measure);
 	for (where = 0; where < 2; where++)
 		if (measure->monitored[where] && !measure->gone[where] && !measure->qemu[where])
 			remote_qmp(&measure->remotes[where], "main", "query-migrate", NULL,
@@ -298,11 +301,13 @@ static void look_back(struct measure *measure)
 int measure_run(struct measure *measure, const struct measure_options *options,
 		volatile sig_atomic_t *stop, json_t **result, struct fault *fault)
 {
+	json_t *marks;
 	int err;
 
 	memset(measure, 0, sizeof(*measure));
 	measure->options = options;
 	measure->stop = stop;
+	measure->pinned_bytes[0] = measure->pinned_bytes[1] = -1;
 	measure->drive = !options->uri ? &drive_nobody :
 			 strncasecmp(options->uri, "rdmafast:", 9) ? &drive_qemu : &drive_rdmafast;
 	err = prepare(measure, fault);
@@ -314,7 +319,10 @@ int measure_run(struct measure *measure, const struct measure_options *options,
 		probe_stop(&measure->udp);
 	if (measure->probing[1])
 		probe_stop(&measure->tcp);
-	*result = measure_result(measure, err ? fault : NULL);
+	marks = measure_marks(measure);
+	if (!err)
+		err = measure_verdict(measure, marks, fault);
+	*result = measure_result(measure, marks, err ? fault : NULL);
 	return err;
 }
 

@@ -46,12 +46,13 @@ struct measure {
 	bool resumed, gone[2];
 	unsigned int passes;
 	uint64_t pinned_due_ns;
-	json_int_t pinned_bytes[2];	/* the most that was seen */
+	json_int_t pinned_bytes[2];	/* the most that was seen; -1: it was not */
 	bool switched;			/* post-copy was asked for */
 	json_int_t done_ns;		/* the source was first found to be done */
 
 	json_int_t runs[2];		/* rdmafast: what runs on the hosts */
-	json_int_t start_ns, migrate_ns, end_ns;
+	json_int_t start_ns, migrate_ns;
+	json_int_t end_ns;		/* the guest's first reply after it; else when it was seen to be over */
 	json_t *replies[4];		/* the guest's status: before, at the start, at the end, after */
 	json_t *usage[2][2];		/* where, before or after */
 	json_t *qemu[2];		/* query-migrate */
@@ -67,6 +68,8 @@ struct drive {
 	int (*ended)(struct measure *measure, struct fault *fault);
 	/* Whether it is; where it is not, it went on, or nobody knows. */
 	bool (*cancel)(struct measure *measure);
+	/* What is told only later: once, after what is measured. May be NULL. */
+	void (*look_back)(struct measure *measure);
 };
 
 extern const struct drive drive_qemu, drive_rdmafast, drive_nobody;
@@ -87,7 +90,11 @@ int measure_pass(struct measure *measure, double seconds, struct fault *fault);
 /* The source is done: 1 when the guest runs at the destination, 0 not yet, -1: it will not. */
 int measure_arrived(struct measure *measure, struct fault *fault);
 
-/* result.c */
-json_t *measure_result(struct measure *measure, const struct fault *fault);
+/* result.c; after the probes ended, in this order. The marks are the caller's. */
+json_t *measure_marks(struct measure *measure);
+/* A migration that completed is none that was survived: 0, or -1. */
+int measure_verdict(const struct measure *measure, const json_t *marks, struct fault *fault);
+/* The marks are taken over. */
+json_t *measure_result(struct measure *measure, json_t *marks, const struct fault *fault);
 
 #endif

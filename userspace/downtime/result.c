@@ -90,6 +90,16 @@ static json_t *rate_of(const struct series *series, struct series_window window)
 	return rate;
 }
 
+/* From the last reply before it to the first at its end: the time without any is in it. */
+static json_t *rate_during(const struct series *series, struct series_window window)
+{
+	uint64_t from_ns = window.to_ns ? series_last_reply_before(series, window.from_ns) : 0;
+	uint64_t to_ns = window.to_ns ? series_first_reply_after(series, window.to_ns) : 0;
+	double rate = from_ns && to_ns ? series_work_per_s(series, from_ns, to_ns) : -1;
+
+	return rate >= 0 ? json_real(rate) : json_null();
+}
+
 static json_t *throughput_json(struct measure *measure)
 {
 	const struct series *series = any_series(measure);
@@ -100,7 +110,7 @@ static json_t *throughput_json(struct measure *measure)
 
 	find_windows(measure, windows);
 	for (i = 0; i < 3; i++)
-		rates[i] = rate_of(series, windows[i]);
+		rates[i] = i == 1 ? rate_during(series, windows[i]) : rate_of(series, windows[i]);
 	before = json_number_value(rates[0]);
 	during = json_number_value(rates[1]);
 	return json_pack("{s:o,s:o,s:o,s:o}", "before", rates[0], "during", rates[1], "after",
@@ -160,17 +170,27 @@ static json_t *clock_stop_json(struct measure *measure, const json_t *marks)
 	return ms >= 0 ? json_real(ms) : json_null();
 }
 
+/* What the guest's clock missed and what its ticker did, which goes by that clock. */
+static json_t *guest_downtime_json(const json_t *clock_stop, const json_t *jump)
+{
+	return json_is_real(clock_stop) && json_is_real(jump) ?
+	       json_real(json_real_value(clock_stop) + json_real_value(jump)) : json_null();
+}
+
 static json_t *guest_json(struct measure *measure, const json_t *marks)
 {
-	const json_t *during = measure->replies[2];
+	const json_t *during = measure->replies[2], *after = measure->replies[3];
+	json_t *clock_stop, *jump;
 
 	if (!any_series(measure))
 		return json_null();
-	return json_pack("{s:o,s:f,s:f,s:I,s:o,s:o}",
-			 "clock_stop_ms", clock_stop_json(measure, marks),
-			 "longest_jump_ms", int_of(during, "longest_jump_us") / 1e3,
-			 "longest_stall_ms", longest_stall_ms(during),
-			 "errors", int_of(measure->replies[3], "errors"),
+	clock_stop = clock_stop_json(measure, marks);
+	jump = during ? json_real(int_of(during, "longest_jump_us") / 1e3) : json_null();
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+			 "downtime_ms", guest_downtime_json(clock_stop, jump),
+			 "clock_stop_ms", clock_stop, "longest_jump_ms", jump,
+			 "longest_stall_ms", during ? json_real(longest_stall_ms(during)) : json_null(),
+			 "errors", after ? json_integer(int_of(after, "errors")) : json_null(),
 			 "throughput", throughput_json(measure), "write_latency", latency_json(measure));
 }
 
@@ -200,7 +220,9 @@ static json_t *cpu_json(const struct measure *measure, enum where where)
 /* The most that was seen while it migrated. */
 static json_t *pinned_json(const struct measure *measure, enum where where)
 {
-	return measure->monitored[where] ? json_integer(measure->pinned_bytes[where]) : json_null();
+	json_int_t bytes = measure->pinned_bytes[where];
+
+	return bytes >= 0 ? json_integer(bytes) : json_null();
 }
 
 static json_t *clock_json(const struct measure *measure, enum where where)
@@ -215,8 +237,11 @@ static json_t *clock_json(const struct measure *measure, enum where where)
 			 (json_int_t)last->error_ns);
 }
 
-/* The replies around the stop are marks, too. */
-static json_t *marks_json(struct measure *measure)
+/*
+ * The replies around the stop are marks, too. With the first one after it the migration is
+ * over, whoever drove it, and whatever is tidied up later.
+ */
+json_t *measure_marks(struct measure *measure)
 {
 	const struct remote *const remotes[] = { &measure->remotes[0], &measure->remotes[1] };
 	const struct series *series = any_series(measure);
@@ -230,8 +255,10 @@ static json_t *marks_json(struct measure *measure)
 		timeline_mark(&measure->timeline, WHERE_CLIENT, "last reply", ns);
 	ns = series && resume ?
 	     series_first_reply_after(series, int_of(resume, "ns")) : 0;
-	if (ns)
+	if (ns) {
 		timeline_mark(&measure->timeline, WHERE_CLIENT, "reply", ns);
+		measure->end_ns = ns;
+	}
 	json_decref(marks);
 	return timeline_json(&measure->timeline, remotes);
 }
@@ -296,10 +323,39 @@ static json_t *warnings_json(struct measure *measure, const json_t *downtime)
 	return warnings;
 }
 
-json_t *measure_result(struct measure *measure, const struct fault *fault)
+static bool is_marked(const json_t *marks, const char *name)
+{
+	json_t *mark;
+	size_t i;
+
+	json_array_foreach(marks, i, mark)
+		if (!strcmp(text_of(mark, "where"), where_name(WHERE_CLIENT)) &&
+		    !strcmp(text_of(mark, "name"), name))
+			return true;
+	return false;
+}
+
+int measure_verdict(const struct measure *measure, const json_t *marks, struct fault *fault)
+{
+	json_int_t errors = int_of(measure->replies[3], "errors") -
+			    int_of(measure->replies[1], "errors");
+
+	if (measure->replies[3] && errors > 0)
+		return fail(fault, "the guest found its memory wrong, %" JSON_INTEGER_FORMAT " times: see its console",
+			    errors);
+	if (measure->gone[WHERE_DESTINATION])
+		return fail(fault, "the QEMU on the destination went away after the guest had come there: see its log");
+	if ((measure->probing[0] || measure->probing[1]) && measure->options->after_s > 0 &&
+	    parts_resume(marks) && !is_marked(marks, "reply"))
+		return fail(fault, "the guest runs on the destination, and does not answer there for %g s: see its console and its network",
+			    measure->options->after_s);
+	return 0;
+}
+
+json_t *measure_result(struct measure *measure, json_t *marks, const struct fault *fault)
 {
 	const struct measure_options *options = measure->options;
-	json_t *marks = marks_json(measure), *downtime = downtime_json(measure, marks);
+	json_t *downtime = downtime_json(measure, marks);
 	json_t *result = json_pack("{s:b,s:s?,s:b,s:o,s:o,s:o,s:{s:o,s:o},s:{s:o,s:o}}",
 		"partial", fault != NULL, "uri", options->uri, "observe", !options->uri,
 		"start_ns", time_json(measure->start_ns), "migrate_ns",

@@ -260,6 +260,23 @@ uint64_t series_first_reply_after(const struct series *series, uint64_t ns)
 	return first;
 }
 
+static const struct sample *reply_at(const struct series *series, uint64_t ns)
+{
+	const struct sample *at = series->samples, *end = at + series->count;
+
+	while (at < end && at->reply_ns != ns)
+		at++;
+	return at < end ? at : NULL;
+}
+
+double series_work_per_s(const struct series *series, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct sample *from = reply_at(series, from_ns), *to = reply_at(series, to_ns);
+
+	return !from || !to || to_ns <= from_ns || to->work < from->work ? -1 :
+	       (to->work - from->work) * 1e9 / (to_ns - from_ns);
+}
+
 /*
  * How far the observer's clock is ahead of the guest's, by the replies from @from_ns to
  * @to_ns, both in it: the one that queued least says the least. There must be one. The

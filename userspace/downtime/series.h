@@ -81,6 +81,9 @@ struct series_window series_longest_gap(const struct series *series, struct seri
 uint64_t series_last_reply_before(const struct series *series, uint64_t ns);
 uint64_t series_first_reply_after(const struct series *series, uint64_t ns);
 
+/* What the guest did a second from the reply at @from_ns to that at @to_ns; -1: nobody knows. */
+double series_work_per_s(const struct series *series, uint64_t from_ns, uint64_t to_ns);
+
 /*
  * By how much the guest's clock fell behind the observer's from @stopped_ns to
  * @resumed_ns: a guest's clock stands still while the guest does. From the quickest
