@@ -336,9 +336,12 @@ static unsigned long count_pinned(struct vmfm_region *region, struct xarray *pin
 	return count;
 }
 
-/* Pins of I/O in flight go away; one that stays is a device that maps the page. */
-static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const int *stop,
-		       unsigned long *count)
+/*
+ * Pins of I/O in flight go away; one that stays is a device that maps the page. Punches
+ * and faults go on meanwhile: each folio is referred to while it is looked at.
+ */
+int vmfm_dirty_refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const int *stop,
+			   unsigned long *count)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(wait_ms);
 	struct xarray pinned;
@@ -346,9 +349,7 @@ static int refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const i
 	int err = 0;
 
 	xa_init(&pinned);
-	filemap_invalidate_lock_shared(region->inode.i_mapping);
 	stopped = vmfm_each_folio(region, 0, ULONG_MAX, note_pinned, &pinned);
-	filemap_invalidate_unlock_shared(region->inode.i_mapping);
 	if (stopped != ULONG_MAX)
 		err = -ENOMEM;
 	while (!err && (*count = count_pinned(region, &pinned))) {
@@ -368,7 +369,7 @@ int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned i
 		     unsigned long *pinned)
 {
 	struct present present = {};
-	int err = refuse_pins(region, pin_wait_ms, stop, pinned);
+	int err = vmfm_dirty_refuse_pins(region, pin_wait_ms, stop, pinned);
 
 	if (err)
 		return err;
@@ -379,12 +380,11 @@ int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned i
 	rcu_assign_pointer(region->dirty, present.dirty);
 	/*
 	 * A fault that saw no tracking and did not mark has added its page
-	 * before it looked: after this wait the walk below finds that page.
+	 * before it looked: after this wait the walk below finds that page. One that
+	 * is punched while it walks is marked in vain, and travels as a hole.
 	 */
 	synchronize_rcu();
-	filemap_invalidate_lock_shared(region->inode.i_mapping);
 	err = mark_present(region, &present, stop);
-	filemap_invalidate_unlock_shared(region->inode.i_mapping);
 	*present_pages = present.pages;
 	if (err)
 		vmfm_dirty_stop(region);

@@ -47,6 +47,10 @@ int vmfm_dirty_start(struct vmfm_region *region, unsigned long pages, unsigned i
 		     unsigned long *pinned);
 void vmfm_dirty_stop(struct vmfm_region *region);
 
+/* 0 when none of its pages stays pinned; -EBUSY, -ENOMEM, -EINTR as above, and @count. */
+int vmfm_dirty_refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const int *stop,
+			   unsigned long *count);
+
 /* Called from a fault with a reference to @folio, which it locks. */
 void vmfm_dirty_lock_folio(struct vmfm_region *region, struct folio *folio);
 /* The same from ->page_mkwrite; sleeps before where the writer is too fast. */

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "compat/compat.h"
+#include "dirty.h"
 #include "fs.h"
 #include "lost.h"
 #include "session.h"
@@ -279,6 +280,21 @@ static int add_region(struct vmfm_session *session, int fd, const char *name,
 	return 0;
 }
 
+/* A device that has pages pinned would write beside those that arrive. */
+static int discard_region(struct vmfm_session_region *region, struct netlink_ext_ack *extack)
+{
+	static const int never;
+	unsigned long pinned = 0;
+	int err = vmfm_dirty_refuse_pins(region->file, 0, &never, &pinned);
+
+	if (err == -EBUSY)
+		VMFM_ERR_MSG(extack, "region %s: %lu pages are pinned (VFIO, RDMA or the like): detach that device",
+			     region->name, pinned);
+	if (!err)
+		vmfm_region_discard(region->file);
+	return err;
+}
+
 static int empty_region(struct vmfm_session_region *region, bool discard,
 			struct netlink_ext_ack *extack)
 {
@@ -288,10 +304,9 @@ static int empty_region(struct vmfm_session_region *region, bool discard,
 			     region->name);
 		return -EBUSY;
 	}
-	if (discard) {
-		vmfm_region_discard(region->file);
-	} else if (region->file->inode.i_mapping->nrpages ||
-		   vmfm_lost_any(region->file, 0, ULONG_MAX)) {
+	if (discard)
+		return discard_region(region, extack);
+	if (region->file->inode.i_mapping->nrpages || vmfm_lost_any(region->file, 0, ULONG_MAX)) {
 		VMFM_ERR_MSG(extack, "region %s: holds pages", region->name);
 		return -ENOTEMPTY;
 	}

@@ -700,24 +700,45 @@ TEST_F_TIMEOUT(rounds, slow_disk_reads, 300)
 	finish(_metadata, self);
 }
 
+struct pin {
+	struct ibv_device **devices;
+	struct ibv_context *context;
+	struct ibv_pd *pd;
+	struct ibv_mr *mr;
+};
+
 /*
  * A user-space RDMA memory region is a long-term pin, as VFIO's are. Newer
  * kernels refuse to make one where writes are tracked by faults.
  */
+static bool pin(struct pin *pin, char *area)
+{
+	pin->devices = ibv_get_device_list(NULL);
+	pin->context = pin->devices && *pin->devices ? ibv_open_device(*pin->devices) : NULL;
+	pin->pd = pin->context ? ibv_alloc_pd(pin->context) : NULL;
+	pin->mr = pin->pd ? ibv_reg_mr(pin->pd, area, 4 * PAGE, IBV_ACCESS_LOCAL_WRITE) : NULL;
+	return pin->mr;
+}
+
+static void unpin(struct pin *pin)
+{
+	ibv_dereg_mr(pin->mr);
+	ibv_dealloc_pd(pin->pd);
+	ibv_close_device(pin->context);
+	ibv_free_device_list(pin->devices);
+}
+
 TEST_F_TIMEOUT(rounds, pinned_is_refused, 300)
 {
-	struct ibv_device **devices = ibv_get_device_list(NULL);
-	struct ibv_context *context = devices && *devices ? ibv_open_device(*devices) : NULL;
-	struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
 	struct door_stats stats;
-	struct ibv_mr *mr;
+	struct pin device;
 
-	ASSERT_NE(NULL, pd);
 	make_regions(_metadata, self, 1, SIZE / 4);
 	fill(self, 0, 0, SIZE / 4);
-	mr = ibv_reg_mr(pd, self->area[0] + BLOCK, 4 * PAGE, IBV_ACCESS_LOCAL_WRITE);
-	if (!mr)
+	if (!pin(&device, self->area[0] + BLOCK)) {
+		ASSERT_NE(NULL, device.pd);
 		SKIP(return, "this kernel makes no such pin: %s", strerror(errno));
+	}
 	make_sessions(_metadata, self);
 	ASSERT_EQ(0, door_call(&self->door, VMFM_CMD_SESSION_START, self->source, 0));
 	EXPECT_EQ(-EBUSY, door_wait(&self->door, self->source, VMFM_STATE_READY, WAIT_MS));
@@ -726,10 +747,36 @@ TEST_F_TIMEOUT(rounds, pinned_is_refused, 300)
 	TH_LOG("%s", self->door.error);
 	ASSERT_EQ(0, door_get(&self->door, self->source, &stats));
 	EXPECT_EQ(VMFM_STATE_FAILED, stats.state);
-	ibv_dereg_mr(mr);
-	ibv_dealloc_pd(pd);
-	ibv_close_device(context);
-	ibv_free_device_list(devices);
+	unpin(&device);
+}
+
+/* What a sink holds is dropped, but not from under a device that would go on with it. */
+TEST_F_TIMEOUT(rounds, pinned_is_not_dropped, 300)
+{
+	struct door_spec spec;
+	struct pin device;
+	char *area;
+
+	make_regions(_metadata, self, 1, SIZE / 4);
+	area = mmap(NULL, SIZE / 4, PROT_READ | PROT_WRITE, MAP_SHARED, self->sink_fd[0], 0);
+	ASSERT_NE(MAP_FAILED, area);
+	stamp(area, 1, 2);
+	if (!pin(&device, area)) {
+		ASSERT_NE(NULL, device.pd);
+		SKIP(return, "this kernel makes no such pin: %s", strerror(errno));
+	}
+	door_spec_init(&spec, VMFM_ROLE_SINK);
+	spec.regions = 1;
+	spec.fd[0] = self->sink_fd[0];
+	spec.discard = true;
+	EXPECT_EQ(-EBUSY, door_new(&self->door, &spec));
+	EXPECT_NE(NULL, strstr(self->door.error, "pinned"));
+	EXPECT_NE(0, *(uint64_t *)area);
+	unpin(&device);
+	self->sink = door_new(&self->door, &spec);
+	ASSERT_GT(self->sink, 0) TH_LOG("sink: %s", self->door.error);
+	EXPECT_EQ(0, *(uint64_t *)area);
+	munmap(area, SIZE / 4);
 }
 
 TEST_HARNESS_MAIN

@@ -37,7 +37,8 @@
  *         BANDWIDTH     optional, bytes/s, 0 is unlimited (source)
  *         DISCARD       flag (sink): drop what the files hold. Without it a
  *                       file with pages present is refused with ENOTEMPTY. One that
- *                       several processes map is refused with EBUSY.
+ *                       several processes map, or with pages pinned by a device,
+ *                       is refused with EBUSY.
  *         SEND_ZEROS    flag (source): pages of zeros are sent like any other.
  *                       Without it they are looked for and become holes.
  *     answer: SESSION_ID, ADDR (sink: the address and port really bound)
