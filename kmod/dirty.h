@@ -51,7 +51,7 @@ void vmfm_dirty_stop(struct vmfm_region *region);
 int vmfm_dirty_refuse_pins(struct vmfm_region *region, unsigned int wait_ms, const int *stop,
 			   unsigned long *count);
 
-/* Called from a fault with a reference to @folio, which it locks. */
+/* Locks @folio for who refers to it, and writes nothing to it before a mark: a fault. */
 void vmfm_dirty_lock_folio(struct vmfm_region *region, struct folio *folio);
 /* The same from ->page_mkwrite; sleeps before where the writer is too fast. */
 void vmfm_dirty_lock_fault(struct vmfm_region *region, struct vm_fault *vmf,

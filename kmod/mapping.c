@@ -117,6 +117,22 @@ static struct folio *find_or_add(struct vmfm_region *region, pgoff_t index, gfp_
 	}
 }
 
+/* The folio that is there already. A take knows of who waits for it: a fault, mostly. */
+static struct folio *lock_present(struct vmfm_region *region, pgoff_t index)
+{
+	struct address_space *mapping = region->inode.i_mapping;
+	struct folio *folio = vmfm_find_folio(mapping, index);
+
+	if (!folio)
+		return NULL;
+	vmfm_dirty_lock_folio(region, folio);
+	if (folio->mapping == mapping && folio_contains(folio, index))
+		return folio;
+	folio_unlock(folio);
+	folio_put(folio);
+	return NULL;
+}
+
 /*
  * The quota may have gone to somebody who is about to add this very page, or
  * will give back what it is charged for: there is no room only when there is
@@ -127,9 +143,8 @@ struct folio *vmfm_region_folio(struct vmfm_region *region, pgoff_t index, gfp_t
 	struct address_space *mapping = region->inode.i_mapping;
 	struct rw_semaphore *adding = vmfm_region_adding(region);
 	gfp_t gfp = mapping_gfp_mask(mapping) | how;
-	struct folio *folio;
+	struct folio *folio = lock_present(region, index);
 
-	folio = vmfm_lock_folio(mapping, index);
 	if (folio)
 		return folio;
 	down_read(adding);
@@ -253,22 +268,6 @@ static vm_fault_t fault_error(long err)
 	}
 }
 
-/* A fault's folio that is there already. While it waits, a take knows of it. */
-static struct folio *lock_present(struct vmfm_region *region, pgoff_t index)
-{
-	struct address_space *mapping = region->inode.i_mapping;
-	struct folio *folio = vmfm_find_folio(mapping, index);
-
-	if (!folio)
-		return NULL;
-	vmfm_dirty_lock_folio(region, folio);
-	if (folio->mapping == mapping && folio_contains(folio, index))
-		return folio;
-	folio_unlock(folio);
-	folio_put(folio);
-	return NULL;
-}
-
 static vm_fault_t region_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
@@ -283,9 +282,7 @@ static vm_fault_t region_fault(struct vm_fault *vmf)
 		ret = VM_FAULT_SIGBUS;
 		goto unlock;
 	}
-	folio = lock_present(region, vmf->pgoff);
-	if (!folio)
-		folio = vmfm_region_folio(region, vmf->pgoff, 0);
+	folio = vmfm_region_folio(region, vmf->pgoff, 0);
 	if (IS_ERR(folio))
 		ret = fault_error(PTR_ERR(folio));
 	else

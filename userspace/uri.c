@@ -148,7 +148,7 @@ static int parse_options(char *text, struct uri_options *options, struct fault *
 	return 0;
 }
 
-static int parse_host(const char **at, struct uri *uri, struct fault *fault)
+int uri_parse_host(const char **at, struct uri *uri, struct fault *fault)
 {
 	bool bracket = **at == '[';
 	const char *from = *at + bracket;
@@ -164,7 +164,7 @@ static int parse_host(const char **at, struct uri *uri, struct fault *fault)
 	return 0;
 }
 
-static int parse_port(const char **at, struct uri *uri, struct fault *fault)
+int uri_parse_port(const char **at, struct uri *uri, struct fault *fault)
 {
 	char *end;
 	unsigned long port;
@@ -197,7 +197,7 @@ int uri_parse(const char *text, struct uri *uri, struct fault *fault)
 	if (!uri_is_ours(text))
 		return fail(fault, "not an rdmafast: URI");
 	text += strlen(SCHEME);
-	if (parse_host(&text, uri, fault) || parse_port(&text, uri, fault))
+	if (uri_parse_host(&text, uri, fault) || uri_parse_port(&text, uri, fault))
 		return -1;
 	if (*text == '/') {
 		bytes = strcspn(++text, "?");

@@ -56,5 +56,9 @@ bool uri_option_is_live(const char *key);
 /* Whether it begins with our scheme. */
 bool uri_is_ours(const char *text);
 int uri_parse(const char *text, struct uri *uri, struct fault *fault);
+/* Its parts, which addresses elsewhere have as well: *at comes to stand behind what was read. */
+int uri_parse_host(const char **at, struct uri *uri, struct fault *fault);
+/* Without a colon there is none, and uri->port stays as it is. */
+int uri_parse_port(const char **at, struct uri *uri, struct fault *fault);
 
 #endif

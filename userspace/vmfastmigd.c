@@ -3,7 +3,6 @@
  * The daemon: one per host. Listens to its peers (TCP) and to the command (a
  * UNIX socket), a thread for each that comes.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
@@ -202,22 +201,14 @@ static void end_jobs(void)
 
 static int set_listen(const char *text)
 {
-	bool bracket = *text == '[';
-	size_t bytes = strcspn(text += bracket, bracket ? "]" : ":");
-	const char *rest = text + bytes;
-	long port = URI_PORT;
-	char *end;
+	struct uri uri = { .port = URI_PORT };
+	struct fault ignored;
 
-	if ((bracket && *rest++ != ']') || bytes >= sizeof(config.listen_host))
+	if ((*text && *text != ':' && uri_parse_host(&text, &uri, &ignored)) ||
+	    uri_parse_port(&text, &uri, &ignored) || *text)
 		return -1;
-	if (*rest) {
-		port = rest[0] == ':' && isdigit((unsigned char)rest[1]) ? strtol(rest + 1, &end, 10) : 0;
-		if (port < 1 || port > 65535 || *end)
-			return -1;
-	}
-	memcpy(config.listen_host, text, bytes);
-	config.listen_host[bytes] = 0;
-	config.listen_port = port;
+	strcpy(config.listen_host, uri.host);
+	config.listen_port = uri.port;
 	return 0;
 }
 

@@ -323,18 +323,6 @@ static json_t *warnings_json(struct measure *measure, const json_t *downtime)
 	return warnings;
 }
 
-static bool is_marked(const json_t *marks, const char *name)
-{
-	json_t *mark;
-	size_t i;
-
-	json_array_foreach(marks, i, mark)
-		if (!strcmp(text_of(mark, "where"), where_name(WHERE_CLIENT)) &&
-		    !strcmp(text_of(mark, "name"), name))
-			return true;
-	return false;
-}
-
 int measure_verdict(const struct measure *measure, const json_t *marks, struct fault *fault)
 {
 	json_int_t errors = int_of(measure->replies[3], "errors") -
@@ -346,7 +334,7 @@ int measure_verdict(const struct measure *measure, const json_t *marks, struct f
 	if (measure->gone[WHERE_DESTINATION])
 		return fail(fault, "the QEMU on the destination went away after the guest had come there: see its log");
 	if ((measure->probing[0] || measure->probing[1]) && measure->options->after_s > 0 &&
-	    parts_resume(marks) && !is_marked(marks, "reply"))
+	    parts_resume(marks) && !timeline_find(marks, where_name(WHERE_CLIENT), "reply"))
 		return fail(fault, "the guest runs on the destination, and does not answer there for %g s: see its console and its network",
 			    measure->options->after_s);
 	return 0;
